@@ -1,0 +1,435 @@
+/*
+ * Chainrule: neural networks inside your program.
+ *
+ * This header is the manual of the C interface. It is valid C99 and C++11.
+ *
+ *     cc program.c $(pkg-config --cflags --libs chainrule)
+ *
+ * RULES THAT HOLD EVERYWHERE
+ *
+ * Errors.  Every function that can fail returns a chainrule_status; CHAINRULE_OK is 0. On failure
+ *   no output is touched, the handles stay usable, and chainrule_last_error() tells what was
+ *   expected and what came. The library never exits, aborts or prints.
+ * Handles.  Made by ..._create or ..._load, given back with ..._free, which accepts NULL. A trainer,
+ *   context or optimizer keeps its model alive: the order of freeing does not matter.
+ * Arrays.  A chainrule_array is a view of the caller's memory, borrowed for the call only (unless a
+ *   function says otherwise). Results are written into arrays of the caller.
+ * Types.  A model computes in float32 or float64. Real arrays may be either; one that is contiguous
+ *   and of the model's type is used in place, others are converted batch by batch.
+ * Batch.  The first dimension of every array that belongs to an input or output is the batch. Inputs
+ *   declared "batched=false" are whole; then nothing has a batch dimension.
+ * Options.  Option structs begin with struct_size = sizeof(the struct). All other fields zero means
+ *   the defaults; so does a NULL pointer to the struct.
+ * Text.  Strings are UTF-8 and end with a zero byte. Attributes are "name=value name=value": numbers,
+ *   true/false, words, and lists with commas ("shape=3,28,28").
+ * Threads.  Functions may be called from any thread. Two that only read a handle may run at once
+ *   (chainrule_model_predict, for example). A handle in use by a call that changes it answers
+ *   CHAINRULE_BUSY at once. After fork() the child may use the library.
+ * Reproducibility.  The same seed gives the same bits at any number of threads and on AVX2 and
+ *   AVX-512 alike.
+ */
+#ifndef CHAINRULE_H
+#define CHAINRULE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CHAINRULE_VERSION_MAJOR 0
+#define CHAINRULE_VERSION_MINOR 1
+#define CHAINRULE_VERSION_PATCH 0
+
+/* The largest number of dimensions of an array. */
+#define CHAINRULE_MAX_RANK 8
+
+/* ------------------------------------------------------------------ status and errors ---- */
+
+/* The numbers are pinned: they never change their meaning. */
+typedef enum chainrule_status {
+  CHAINRULE_OK = 0,
+  CHAINRULE_INVALID_ARGUMENT = 1, /* NULL, a wrong struct_size, a number out of its range */
+  CHAINRULE_SHAPE = 2,            /* a rank or size that does not fit, sizes that overflow */
+  CHAINRULE_DTYPE = 3,            /* an element type that does not fit */
+  CHAINRULE_ATTRIBUTE = 4,        /* unknown kind or attribute, malformed text, ill-typed value */
+  CHAINRULE_STATE = 5,            /* not now: backward before forward, adding to a model in use */
+  CHAINRULE_NOT_FOUND = 6,        /* no parameter, metric or series of this name or index */
+  CHAINRULE_VALUE = 7,            /* bad data: a label out of range, a negative weight */
+  CHAINRULE_NON_FINITE = 8,       /* NaN or infinity in training; the weights are as before */
+  CHAINRULE_IO = 9,               /* the operating system refused a file */
+  CHAINRULE_FORMAT = 10,          /* a file is truncated, damaged or of another format */
+  CHAINRULE_OUT_OF_MEMORY = 11,
+  CHAINRULE_CANCELLED = 12, /* chainrule_trainer_cancel was called */
+  CHAINRULE_BUSY = 13,      /* another call is changing this handle */
+  CHAINRULE_CALLBACK = 14,  /* a callback answered CHAINRULE_FAIL */
+  CHAINRULE_INTERNAL = 15   /* a defect of the library */
+} chainrule_status;
+
+typedef struct chainrule_error {
+  chainrule_status status; /* of this thread's last failed call; CHAINRULE_OK if none failed */
+  const char *message;     /* a whole sentence: function, argument, expected, got */
+  const char *node;        /* the layer concerned, "" if none */
+  const char *expected;    /* "" if it does not apply */
+  const char *got;
+} chainrule_error;
+
+/* This thread's last failure. Valid until the thread's next failure; never NULL. */
+const chainrule_error *chainrule_last_error(void);
+
+/* "CHAINRULE_SHAPE" for 2, and so on; "unknown status" for other numbers. */
+const char *chainrule_status_name(chainrule_status status);
+
+/* ------------------------------------------------------------------------- the library ---- */
+
+/* "0.1.0" */
+const char *chainrule_version(void);
+
+/* The instructions in use: "baseline", "avx2" or "avx512". The environment variable
+   CHAINRULE_CPU=baseline|avx2 forces a lower level. */
+const char *chainrule_cpu_level(void);
+
+/* How many threads a call may use, 1 to 256; the default is the environment variable
+   CHAINRULE_THREADS, or else the number of CPUs this process may run on. Small work stays on the
+   calling thread. Results do not depend on it. */
+chainrule_status chainrule_set_num_threads(int32_t count);
+int32_t chainrule_get_num_threads(void);
+
+typedef enum chainrule_group {
+  CHAINRULE_LAYERS = 0, /* layers and operations: the kinds of chainrule_model_add */
+  CHAINRULE_LOSSES = 1,
+  CHAINRULE_OPTIMIZERS = 2,
+  CHAINRULE_METRICS = 3,
+  CHAINRULE_INITIALIZERS = 4
+} chainrule_group;
+
+/* The catalog: the index-th kind of a group, NULL past the end. */
+const char *chainrule_catalog_kind(chainrule_group group, size_t index);
+
+/* One line of text: "linear: out_features=<integer> bias=<true|false, default true> ...". Text
+   functions write at most capacity bytes, always ending in a zero byte, and set *length (may be
+   NULL) to the length of the whole text without it; buffer may be NULL if capacity is 0. */
+chainrule_status chainrule_catalog_describe(chainrule_group group, const char *kind, char *buffer,
+                                            size_t capacity, size_t *length);
+
+/* ------------------------------------------------------------------------------ arrays ---- */
+
+typedef enum chainrule_dtype {
+  CHAINRULE_FLOAT32 = 1,
+  CHAINRULE_FLOAT64 = 2,
+  CHAINRULE_INT32 = 3, /* labels */
+  CHAINRULE_INT64 = 4
+} chainrule_dtype;
+
+typedef struct chainrule_array {
+  void *data;            /* may be NULL only if some dimension is 0 */
+  chainrule_dtype dtype; /* of the elements */
+  int32_t rank;          /* 0 (one number) to CHAINRULE_MAX_RANK */
+  int64_t shape[CHAINRULE_MAX_RANK];
+  int32_t strided;                     /* 0: contiguous in C order, and strides are not read */
+  int64_t strides[CHAINRULE_MAX_RANK]; /* bytes from one element to the next in each dimension */
+} chainrule_array;
+
+/* Contiguous views; the sizes beyond the rank are ignored. */
+static inline chainrule_array chainrule_view(const void *data, chainrule_dtype dtype, int32_t rank, int64_t size0,
+                                             int64_t size1, int64_t size2, int64_t size3) {
+  chainrule_array array;
+  int i;
+  array.data = (void *)(uintptr_t)data;
+  array.dtype = dtype;
+  array.rank = rank;
+  array.strided = 0;
+  for (i = 0; i < CHAINRULE_MAX_RANK; i++) array.shape[i] = array.strides[i] = 0;
+  array.shape[0] = size0;
+  array.shape[1] = size1;
+  array.shape[2] = size2;
+  array.shape[3] = size3;
+  return array;
+}
+static inline chainrule_array chainrule_vector(const float *data, int64_t count) {
+  return chainrule_view(data, CHAINRULE_FLOAT32, 1, count, 0, 0, 0);
+}
+static inline chainrule_array chainrule_matrix(const float *data, int64_t rows, int64_t columns) {
+  return chainrule_view(data, CHAINRULE_FLOAT32, 2, rows, columns, 0, 0);
+}
+static inline chainrule_array chainrule_vector_float64(const double *data, int64_t count) {
+  return chainrule_view(data, CHAINRULE_FLOAT64, 1, count, 0, 0, 0);
+}
+static inline chainrule_array chainrule_matrix_float64(const double *data, int64_t rows, int64_t columns) {
+  return chainrule_view(data, CHAINRULE_FLOAT64, 2, rows, columns, 0, 0);
+}
+static inline chainrule_array chainrule_labels(const int32_t *data, int64_t count) {
+  return chainrule_view(data, CHAINRULE_INT32, 1, count, 0, 0, 0);
+}
+
+/* DLPack (dlpack.h, DLManagedTensor). From: a view of a tensor in CPU memory, valid as long as the
+   tensor. To: a tensor that views the array's memory, with a deleter that frees the tensor alone. */
+struct DLManagedTensor;
+chainrule_status chainrule_array_from_dlpack(const struct DLManagedTensor *tensor, chainrule_array *array);
+chainrule_status chainrule_array_to_dlpack(const chainrule_array *array, struct DLManagedTensor **tensor);
+
+/* ------------------------------------------------------------------------------ models ---- */
+
+/* A graph of layers, operations and parameters. */
+typedef struct chainrule_model chainrule_model;
+
+/* The number of a node in its model, counting from 0 in the order of adding. */
+typedef int32_t chainrule_node;
+
+typedef struct chainrule_model_options {
+  size_t struct_size;
+  chainrule_dtype dtype; /* CHAINRULE_FLOAT32 (also for 0) or CHAINRULE_FLOAT64 */
+  uint64_t seed;         /* of the initial weights */
+} chainrule_model_options;
+
+/* What a parameter, input or output is. Shapes hold -1 for the batch. */
+typedef struct chainrule_tensor_info {
+  size_t struct_size;
+  const char *name; /* "0.weight"; lives as long as the model */
+  chainrule_dtype dtype;
+  int32_t rank;
+  int64_t shape[CHAINRULE_MAX_RANK];
+  int32_t trainable; /* 1: a parameter that optimizers change */
+} chainrule_tensor_info;
+
+chainrule_status chainrule_model_create(const chainrule_model_options *options, chainrule_model **model);
+void chainrule_model_free(chainrule_model *model);
+
+/* Adds a node that takes the node added last as its input ("input", "parameter" and "constant" take
+   none). kind and attributes are words of the catalog (chainrule_catalog_kind, and the table in the
+   README). node may be NULL. Every node accepts the attribute name=...; without it, layers with
+   parameters are numbered from 0 without counting inputs, as in PyTorch's Sequential ("0.weight",
+   "2.weight"). The last node added is the model's output. */
+chainrule_status chainrule_model_add(chainrule_model *model, const char *kind, const char *attributes,
+                                     chainrule_node *node);
+
+/* The same with the inputs named: graphs with shared nodes, residual connections, several inputs. */
+chainrule_status chainrule_model_add_node(chainrule_model *model, const char *kind, const char *attributes,
+                                          const chainrule_node *inputs, size_t input_count,
+                                          chainrule_node *node);
+
+/* Makes these nodes the outputs, in this order. */
+chainrule_status chainrule_model_set_outputs(chainrule_model *model, const chainrule_node *nodes, size_t count);
+
+chainrule_status chainrule_model_input_count(const chainrule_model *model, size_t *count);
+chainrule_status chainrule_model_output_count(const chainrule_model *model, size_t *count);
+chainrule_status chainrule_model_parameter_count(const chainrule_model *model, size_t *count);
+chainrule_status chainrule_model_input_info(const chainrule_model *model, size_t index, chainrule_tensor_info *info);
+chainrule_status chainrule_model_output_info(const chainrule_model *model, size_t index, chainrule_tensor_info *info);
+chainrule_status chainrule_model_parameter_info(const chainrule_model *model, size_t index,
+                                                chainrule_tensor_info *info);
+
+/* Copies a parameter's values (or a constant's) out of or into the model. Shapes are PyTorch's:
+   linear's weight is [out_features, in_features]. */
+chainrule_status chainrule_model_get_parameter(const chainrule_model *model, const char *name,
+                                               const chainrule_array *values);
+chainrule_status chainrule_model_set_parameter(chainrule_model *model, const char *name,
+                                               const chainrule_array *values);
+
+/* Draws all initial weights anew. */
+chainrule_status chainrule_model_initialize(chainrule_model *model, uint64_t seed);
+
+/* A table of the layers with output shapes and numbers of parameters. */
+chainrule_status chainrule_model_summary(const chainrule_model *model, char *buffer, size_t capacity, size_t *length);
+
+/* Runs the model: inputs points to as many arrays as the model has inputs, outputs to as many as it
+   has outputs (NULL for a model without inputs). Any batch size; any number of threads may predict
+   on one model at once. NaN in gives NaN out, as arithmetic has it. */
+chainrule_status chainrule_model_predict(const chainrule_model *model, const chainrule_array *inputs,
+                                         const chainrule_array *outputs);
+
+/* One safetensors file: the parameters under PyTorch's names, the model's description in the
+   metadata. Written aside, flushed and renamed: the old file survives any failure. */
+chainrule_status chainrule_model_save(const chainrule_model *model, const char *path);
+chainrule_status chainrule_model_load(const char *path, chainrule_model **model);
+
+/* Only the values, from any safetensors file with tensors of the right names and shapes, such as a
+   PyTorch state dict. strict = 1: every parameter must be there, and nothing else. */
+chainrule_status chainrule_model_load_parameters(chainrule_model *model, const char *path, int32_t strict);
+
+/* The same bytes as in the file. *length is set in any case; CHAINRULE_INVALID_ARGUMENT if capacity is
+   smaller, unless capacity is 0. */
+chainrule_status chainrule_model_serialize(const chainrule_model *model, void *buffer, size_t capacity,
+                                           size_t *length);
+chainrule_status chainrule_model_deserialize(const void *buffer, size_t length, chainrule_model **model);
+
+/* ------------------------------------------------- one level down: writing the loop yourself ---- */
+
+/* One caller's activations and gradients on a model. */
+typedef struct chainrule_context chainrule_context;
+
+chainrule_status chainrule_context_create(chainrule_model *model, chainrule_context **context);
+void chainrule_context_free(chainrule_context *context);
+
+/* Runs the model and keeps what the backward pass needs. training = 1: dropout is active. */
+chainrule_status chainrule_context_forward(chainrule_context *context, const chainrule_array *inputs,
+                                           int32_t training);
+
+/* Copies an output of the last forward pass. */
+chainrule_status chainrule_context_output(const chainrule_context *context, size_t index,
+                                          const chainrule_array *values);
+
+/* The chain rule: from the gradients in the outputs (as many arrays as outputs; NULL means ones) to
+   the gradients in all parameters, which are added to those already there, and in the inputs. */
+chainrule_status chainrule_context_backward(chainrule_context *context, const chainrule_array *output_gradients);
+
+/* Copy out the gradient in an input (of the last backward pass) or in a parameter (summed). */
+chainrule_status chainrule_context_input_gradient(const chainrule_context *context, size_t index,
+                                                  const chainrule_array *values);
+chainrule_status chainrule_context_gradient(const chainrule_context *context, const char *name,
+                                            const chainrule_array *values);
+chainrule_status chainrule_context_zero_gradients(chainrule_context *context);
+
+/* A loss, from text: "mse", "cross_entropy label_smoothing=0.1". */
+typedef struct chainrule_loss chainrule_loss;
+
+chainrule_status chainrule_loss_create(const char *text, chainrule_loss **loss);
+void chainrule_loss_free(chainrule_loss *loss);
+
+/* The loss of a batch, and (unless gradient is NULL) its gradient in the prediction, which has the
+   prediction's shape. sample_weight: one number for each sample, or NULL. */
+chainrule_status chainrule_loss_evaluate(const chainrule_loss *loss, const chainrule_array *prediction,
+                                         const chainrule_array *target, const chainrule_array *sample_weight,
+                                         double *value, const chainrule_array *gradient);
+
+/* An optimizer, from text: "sgd lr=0.1 momentum=0.9", "adam lr=0.001 clip_norm=1". */
+typedef struct chainrule_optimizer chainrule_optimizer;
+
+chainrule_status chainrule_optimizer_create(const char *text, chainrule_optimizer **optimizer);
+void chainrule_optimizer_free(chainrule_optimizer *optimizer);
+
+/* Changes the model's parameters along the context's gradients. The first call ties the optimizer to
+   the context's model. CHAINRULE_NON_FINITE leaves the parameters as they were. */
+chainrule_status chainrule_optimizer_step(chainrule_optimizer *optimizer, chainrule_context *context);
+chainrule_status chainrule_optimizer_get_lr(const chainrule_optimizer *optimizer, double *lr);
+chainrule_status chainrule_optimizer_set_lr(chainrule_optimizer *optimizer, double lr);
+
+/* ---------------------------------------------------------------------------- training ---- */
+
+/* Loss, optimizer, random state and position in the data, for one model. */
+typedef struct chainrule_trainer chainrule_trainer;
+
+/* loss: as for chainrule_loss_create; for several outputs one each, separated by ';'; "none"
+   minimises the (single, scalar) output itself and takes no targets. */
+chainrule_status chainrule_trainer_create(chainrule_model *model, const char *loss, const char *optimizer,
+                                          chainrule_trainer **trainer);
+void chainrule_trainer_free(chainrule_trainer *trainer);
+
+/* Metrics for fit and evaluate, separated by spaces: "accuracy mae". "" for none. */
+chainrule_status chainrule_trainer_set_metrics(chainrule_trainer *trainer, const char *metrics);
+
+/* Seed of dropout and shuffling; the default is the model's seed. */
+chainrule_status chainrule_trainer_set_seed(chainrule_trainer *trainer, uint64_t seed);
+
+chainrule_status chainrule_trainer_get_lr(const chainrule_trainer *trainer, double *lr);
+chainrule_status chainrule_trainer_set_lr(chainrule_trainer *trainer, double lr);
+
+/* Updates made so far. */
+chainrule_status chainrule_trainer_step_count(const chainrule_trainer *trainer, int64_t *count);
+
+/* One update on one batch. x: as many arrays as the model has inputs; y: as many as outputs (NULL for
+   loss "none"); sample_weight: one number for each sample, or NULL. *loss (may be NULL): before the
+   update. Allocates nothing after the first call with a batch size. CHAINRULE_NON_FINITE leaves the
+   parameters as they were and names the node in which it began. */
+chainrule_status chainrule_trainer_step(chainrule_trainer *trainer, const chainrule_array *x,
+                                        const chainrule_array *y, const chainrule_array *sample_weight,
+                                        double *loss);
+
+/* What callbacks see. Pointers are valid during the callback. */
+typedef struct chainrule_progress {
+  size_t struct_size;
+  int64_t epoch, epochs;          /* from 0 */
+  int64_t batch, batches;         /* from 0; batches done in this epoch so far is batch + 1 */
+  double loss;                    /* per batch: this batch's; per epoch: the epoch's mean */
+  size_t value_count;             /* per epoch: all series of the history; per batch: 0 */
+  const char *const *value_names; /* "loss", "accuracy", "val_loss", ... */
+  const double *values;
+} chainrule_progress;
+
+#define CHAINRULE_CONTINUE 0
+#define CHAINRULE_STOP 1 /* end the training after this; fit succeeds */
+#define CHAINRULE_FAIL 2 /* fit returns CHAINRULE_CALLBACK */
+
+/* Runs on the thread that called fit. The model may be used in it (predict, save), the trainer not
+   (except chainrule_trainer_cancel, _save, _step_count, _set_lr and _get_lr). */
+typedef int32_t (*chainrule_callback)(void *user, const chainrule_progress *progress);
+
+#define CHAINRULE_SHUFFLE_DEFAULT 0 /* on */
+#define CHAINRULE_SHUFFLE_ON 1
+#define CHAINRULE_SHUFFLE_OFF 2
+
+typedef struct chainrule_fit_options {
+  size_t struct_size;
+  int64_t epochs;     /* default 1 */
+  int64_t batch_size; /* default 32; at most the number of samples counts */
+  int32_t shuffle;    /* anew in each epoch */
+  int32_t drop_last;  /* 1: leave out a last, smaller batch */
+  const chainrule_array *sample_weight;
+  double validation_split; /* 0 to under 1: this share, from the end of the data, is held out */
+  const chainrule_array *validation_x; /* or data of its own; as many arrays as x and y */
+  const chainrule_array *validation_y;
+  const char *monitor;  /* series watched by early stopping; default "val_loss", or "loss" without
+                           validation data; larger is better for accuracy and r2 */
+  int64_t patience;     /* stop after so many epochs without improvement; 0: never */
+  double min_delta;     /* what counts as improvement: more than this */
+  int32_t restore_best; /* 1: end with the weights of the best epoch */
+  int32_t resume;       /* 1: epochs counts from the trainer's first epoch, and an epoch that was
+                           broken off (cancel, checkpoint) goes on with its next batch */
+  chainrule_callback on_batch;
+  chainrule_callback on_epoch;
+  void *user; /* handed to the callbacks */
+} chainrule_fit_options;
+
+/* What fit recorded: one number for each epoch and series ("loss", "val_loss", metrics). */
+typedef struct chainrule_history chainrule_history;
+
+/* Trains. x, y: as in chainrule_trainer_step, with all samples. options and history may be NULL.
+   CHAINRULE_CANCELLED, CHAINRULE_CALLBACK and CHAINRULE_NON_FINITE leave a usable model and (unless
+   history is NULL) set *history to what was recorded: the one exception to "outputs untouched". */
+chainrule_status chainrule_trainer_fit(chainrule_trainer *trainer, const chainrule_array *x, const chainrule_array *y,
+                                       const chainrule_fit_options *options, chainrule_history **history);
+
+/* Loss and metrics over data, exact over the whole set: values[0] is the loss, then the metrics in
+   their order. *count (may be NULL) is set to how many there are; at most capacity are written. */
+chainrule_status chainrule_trainer_evaluate(chainrule_trainer *trainer, const chainrule_array *x,
+                                            const chainrule_array *y, const chainrule_array *sample_weight,
+                                            double *values, size_t capacity, size_t *count);
+
+/* Asks a running fit to end after its current batch with CHAINRULE_CANCELLED. Safe from any thread
+   and from a signal handler. Does nothing when no fit runs. */
+void chainrule_trainer_cancel(chainrule_trainer *trainer);
+
+/* Bytes that training with this batch size takes; known before the first step. */
+typedef struct chainrule_memory {
+  size_t struct_size;
+  uint64_t parameters;
+  uint64_t gradients;
+  uint64_t optimizer;   /* moments and the like */
+  uint64_t activations; /* the arena: results kept for the backward pass, workspace */
+  uint64_t total;
+} chainrule_memory;
+
+chainrule_status chainrule_trainer_memory(chainrule_trainer *trainer, int64_t batch_size, chainrule_memory *memory);
+
+/* A checkpoint: the model's file with the optimizer's state, the random state and the position in the
+   data beside it. Loading it and calling fit with resume = 1 gives the same bits as never having
+   stopped. */
+chainrule_status chainrule_trainer_save(const chainrule_trainer *trainer, const char *path);
+chainrule_status chainrule_trainer_load(const char *path, chainrule_model **model, chainrule_trainer **trainer);
+
+void chainrule_history_free(chainrule_history *history);
+chainrule_status chainrule_history_epochs(const chainrule_history *history, size_t *epochs);
+/* The epoch (from 0) with the best monitored value. */
+chainrule_status chainrule_history_best_epoch(const chainrule_history *history, size_t *epoch);
+/* The index-th series' name, NULL past the end; lives as long as the history. */
+const char *chainrule_history_name(const chainrule_history *history, size_t index);
+/* Copies a series: at most capacity numbers, *count (may be NULL) is set to how many there are. */
+chainrule_status chainrule_history_values(const chainrule_history *history, const char *name, double *values,
+                                          size_t capacity, size_t *count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CHAINRULE_H */

@@ -1,0 +1,87 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// A module imports only those it names here: the compiler enforces it (see Makefile, IMPORT_CHECK).
+// The kernels are compiled once per CPU level from the same sources: KernelsAVX2 and KernelsAVX512
+// are links to Kernels. On another architecture the baseline build serves alone.
+
+#if arch(x86_64)
+let levels: [(module: String, flags: [String], define: String)] = [
+    // For CPUs from before 2013, and for other architectures: small rather than unrolled.
+    ("Kernels", ["-Osize"], "BASELINE"),
+    ("KernelsAVX2", ["-Xcc", "-march=x86-64-v3"], "AVX2"),
+    ("KernelsAVX512", ["-Xcc", "-march=x86-64-v4"], "AVX512"),
+]
+#else
+let levels: [(module: String, flags: [String], define: String)] = [("Kernels", [], "BASELINE")]
+#endif
+
+// -Ounchecked and whole-module even in debug builds: the loops over elements are only here.
+let kernelTargets: [Target] = levels.map { level in
+    .target(
+        name: level.module,
+        dependencies: ["KernelInterface", "CPUFeatures"],
+        exclude: ["README.md"],
+        swiftSettings: [
+            .define(level.define),
+            // -fno-math-errno: squareRoot() becomes the vector instruction, not a call that sets errno.
+            .unsafeFlags(
+                ["-Ounchecked", "-wmo", "-Xfrontend", "-disable-stack-protector", "-Xcc", "-fno-math-errno"]
+                    + level.flags),
+        ])
+}
+
+// Handles are used by one call at a time (locks see to it), so the run-time check for overlapping
+// accesses would only cost time.
+let core: [SwiftSetting] = [
+    .unsafeFlags(["-enforce-exclusivity=unchecked", "-Xfrontend", "-disable-reflection-metadata"])
+]
+
+let package = Package(
+    name: "Chainrule",
+    products: [
+        .library(name: "chainrule", type: .dynamic, targets: ["ChainruleABI"])
+    ],
+    targets: kernelTargets + [
+        .systemLibrary(name: "CChainrule", path: "Include"),
+        .target(name: "CPUFeatures"),
+        .target(name: "KernelInterface"),
+        .target(
+            name: "KernelDispatch",
+            dependencies: ["KernelInterface", "CPUFeatures"] + levels.map { .byName(name: $0.module) },
+            swiftSettings: core),
+        .testTarget(name: "KernelTests", dependencies: ["KernelDispatch", "KernelInterface"]),
+        .testTarget(name: "GraphTests", dependencies: ["Graph", "Layers", "KernelDispatch", "Tensors"]),
+        .testTarget(name: "CheckpointTests", dependencies: ["Checkpoints", "Graph", "Tensors"]),
+        .target(name: "Tensors", dependencies: ["KernelInterface"], swiftSettings: core),
+        .target(name: "Layers", dependencies: ["Tensors", "KernelInterface", "KernelDispatch"], swiftSettings: core),
+        .target(name: "Losses", dependencies: ["Tensors", "KernelInterface", "KernelDispatch", "Layers"], swiftSettings: core),
+        .target(name: "Optimizers", dependencies: ["Tensors", "KernelInterface", "KernelDispatch", "Layers"], swiftSettings: core),
+        .target(
+            name: "Graph",
+            dependencies: ["Layers", "Losses", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures"],
+            swiftSettings: core),
+        .target(name: "Checkpoints", dependencies: ["Graph", "Layers", "Optimizers", "Tensors"], swiftSettings: core),
+        .target(
+            name: "Training",
+            dependencies: ["Graph", "Layers", "Losses", "Optimizers", "Tensors", "KernelInterface", "KernelDispatch"], swiftSettings: core),
+        .target(
+            name: "ChainruleABI",
+            dependencies: [
+                "CChainrule", "Training", "Checkpoints", "Graph", "Layers", "Losses", "Optimizers", "Tensors",
+                "KernelDispatch", "CPUFeatures",
+            ],
+            exclude: ["exports.map"],
+            swiftSettings: core,
+            linkerSettings: [
+                .unsafeFlags([
+                    "-static-stdlib", "-use-ld=lld", "-Xlinker", "--icf=all",
+                    "-Xlinker", "--version-script=\(Context.packageDirectory)/Sources/ChainruleABI/exports.map",
+                    "-Xlinker", "-soname=libchainrule.so.0",
+                    "-Xlinker", "-z", "-Xlinker", "nodelete",
+                    "-Xlinker", "--gc-sections",
+                ])
+            ]),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,302 @@
+/* What Swift cannot say: which CPU this is, masked vector access, atomics on raw memory,
+   sleeping on an address, thread-local error text. Everything small is inline, so that each
+   kernel module compiles it for its own CPU level. */
+#ifndef CHAINRULE_CPU_FEATURES_H
+#define CHAINRULE_CPU_FEATURES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "DLPackLayout.h"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+#define CR_INLINE static inline __attribute__((always_inline, unused))
+
+/* ---- CPU level ---- */
+
+/* 0 baseline, 1 AVX2 and FMA, 2 AVX-512 (F, BW, CD, DQ, VL): what CPU and kernel support. */
+int32_t cr_cpu_level(void);
+
+/* How many CPUs this process may run on. */
+int32_t cr_allowed_cpus(void);
+
+/* ---- vectors: imported by Swift as SIMD16<Float>, SIMD8<Double>, SIMD16<Int32>, ... ---- */
+
+typedef float cr_float16 __attribute__((ext_vector_type(16)));
+typedef double cr_double8 __attribute__((ext_vector_type(8)));
+
+/* The first n (0...16) elements at p, zero behind them; memory behind them is not touched. */
+CR_INLINE cr_float16 cr_load_float16(const float *p, long n) {
+#if defined(__AVX512F__)
+  return (cr_float16)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif defined(__AVX2__)
+  const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  __m256i low = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), index);
+  __m256i high = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n - 8), index);
+  cr_float16 r;
+  if (n >= 16) {
+    __builtin_memcpy(&r, p, 64);
+    return r;
+  }
+  __m256 a = _mm256_maskload_ps(p, low), b = _mm256_maskload_ps(p + 8, high);
+  __builtin_memcpy(&r, &a, 32);
+  __builtin_memcpy((char *)&r + 32, &b, 32);
+  return r;
+#else
+  cr_float16 r = 0;
+  for (long i = 0; i < n; i++) r[i] = p[i];
+  return r;
+#endif
+}
+
+CR_INLINE void cr_store_float16(float *p, cr_float16 v, long n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif defined(__AVX2__)
+  /* AMD's masked stores take dozens of steps; these branches are easily foretold. */
+  if (n >= 16) {
+    __builtin_memcpy(p, &v, 64);
+    return;
+  }
+  __m256 a, b;
+  __builtin_memcpy(&a, &v, 32);
+  __builtin_memcpy(&b, (char *)&v + 32, 32);
+  if (n >= 8) {
+    _mm256_storeu_ps(p, a);
+    a = b;
+    p += 8;
+  }
+  __m128 c = _mm256_castps256_ps128(a);
+  if (n & 4) {
+    _mm_storeu_ps(p, c);
+    c = _mm256_extractf128_ps(a, 1);
+    p += 4;
+  }
+  if (n & 2) {
+    _mm_storel_pi((__m64 *)p, c);
+    c = _mm_movehl_ps(c, c);
+    p += 2;
+  }
+  if (n & 1) _mm_store_ss(p, c);
+#else
+  for (long i = 0; i < n; i++) p[i] = v[i];
+#endif
+}
+
+CR_INLINE cr_double8 cr_load_double8(const double *p, long n) {
+#if defined(__AVX512F__)
+  return (cr_double8)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+#elif defined(__AVX2__)
+  const __m256i index = _mm256_setr_epi64x(0, 1, 2, 3);
+  __m256i low = _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), index);
+  __m256i high = _mm256_cmpgt_epi64(_mm256_set1_epi64x(n - 4), index);
+  cr_double8 r;
+  if (n >= 8) {
+    __builtin_memcpy(&r, p, 64);
+    return r;
+  }
+  __m256d a = _mm256_maskload_pd(p, low), b = _mm256_maskload_pd(p + 4, high);
+  __builtin_memcpy(&r, &a, 32);
+  __builtin_memcpy((char *)&r + 32, &b, 32);
+  return r;
+#else
+  cr_double8 r = 0;
+  for (long i = 0; i < n; i++) r[i] = p[i];
+  return r;
+#endif
+}
+
+CR_INLINE void cr_store_double8(double *p, cr_double8 v, long n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
+#elif defined(__AVX2__)
+  if (n >= 8) {
+    __builtin_memcpy(p, &v, 64);
+    return;
+  }
+  __m256d a, b;
+  __builtin_memcpy(&a, &v, 32);
+  __builtin_memcpy(&b, (char *)&v + 32, 32);
+  if (n >= 4) {
+    _mm256_storeu_pd(p, a);
+    a = b;
+    p += 4;
+  }
+  __m128d c = _mm256_castpd256_pd128(a);
+  if (n & 2) {
+    _mm_storeu_pd(p, c);
+    c = _mm256_extractf128_pd(a, 1);
+    p += 2;
+  }
+  if (n & 1) _mm_store_sd(p, c);
+#else
+  for (long i = 0; i < n; i++) p[i] = v[i];
+#endif
+}
+
+/* Whole vectors at any address. In C because Swift's loadUnaligned and storeBytes, where they are not
+   inlined, become weak symbols that belong to no CPU level. */
+CR_INLINE cr_float16 cr_load_all_float16(const float *p) {
+  cr_float16 v;
+  __builtin_memcpy(&v, p, 64);
+  return v;
+}
+CR_INLINE cr_double8 cr_load_all_double8(const double *p) {
+  cr_double8 v;
+  __builtin_memcpy(&v, p, 64);
+  return v;
+}
+CR_INLINE void cr_store_all_float16(float *p, cr_float16 v) { __builtin_memcpy(p, &v, 64); }
+CR_INLINE void cr_store_all_double8(double *p, cr_double8 v) { __builtin_memcpy(p, &v, 64); }
+
+#include "CPUVectors.h"
+
+CR_INLINE void cr_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
+
+/* ---- atomics on raw memory ---- */
+
+CR_INLINE uint64_t cr_load_acquire_64(const uint64_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+CR_INLINE void cr_store_release_64(uint64_t *p, uint64_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+CR_INLINE int cr_compare_exchange_64(uint64_t *p, uint64_t expected, uint64_t desired) {
+  return __atomic_compare_exchange_n(p, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+CR_INLINE uint32_t cr_load_acquire_32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+CR_INLINE uint32_t cr_load_relaxed_32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_RELAXED); }
+CR_INLINE void cr_store_release_32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+CR_INLINE void cr_store_sequential_32(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_SEQ_CST); }
+CR_INLINE uint32_t cr_load_sequential_32(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_SEQ_CST); }
+CR_INLINE uint32_t cr_fetch_add_32(uint32_t *p, uint32_t v) { return __atomic_fetch_add(p, v, __ATOMIC_ACQ_REL); }
+CR_INLINE int cr_compare_exchange_32(uint32_t *p, uint32_t expected, uint32_t desired) {
+  return __atomic_compare_exchange_n(p, &expected, desired, 0, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+CR_INLINE void cr_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+/* Sleeps while *word == value, until woken; may return early. */
+void cr_wait(uint32_t *word, uint32_t value);
+void cr_wake_all(uint32_t *word);
+
+/* ---- the calling thread's last error ---- */
+
+typedef struct cr_error_text {
+  int32_t code;
+  char message[1024];
+  char node[128];
+  char expected[256];
+  char got[256];
+  uint64_t view[8]; /* room for the ABI's struct of pointers to these */
+} cr_error_text;
+
+cr_error_text *cr_thread_error(void);
+
+/* ---- transposes: packing for the matrix product ---- */
+
+typedef float cr_float4 __attribute__((ext_vector_type(4)));
+typedef float cr_float8 __attribute__((ext_vector_type(8)));
+typedef double cr_double2 __attribute__((ext_vector_type(2)));
+typedef double cr_double4 __attribute__((ext_vector_type(4)));
+
+/* Two loads of half a vector cost less than a load and a shuffle between the halves. */
+CR_INLINE void cr_load_halves_float(cr_float8 *v, const float *low, const float *high) {
+  cr_float4 a, b;
+  __builtin_memcpy(&a, low, 16);
+  __builtin_memcpy(&b, high, 16);
+  *v = __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+
+CR_INLINE void cr_load_halves_double(cr_double4 *v, const double *low, const double *high) {
+  cr_double2 a, b;
+  __builtin_memcpy(&a, low, 16);
+  __builtin_memcpy(&b, high, 16);
+  *v = __builtin_shufflevector(a, b, 0, 1, 2, 3);
+}
+
+/* to[k * toRow + n] = from[row[n] + k] for 8 n and 4 k */
+CR_INLINE void cr_transpose_rows_float(const float *from, const long *row, float *to, long toRow) {
+  cr_float8 a, b, c, d;
+  cr_load_halves_float(&a, from + row[0], from + row[4]);
+  cr_load_halves_float(&b, from + row[1], from + row[5]);
+  cr_load_halves_float(&c, from + row[2], from + row[6]);
+  cr_load_halves_float(&d, from + row[3], from + row[7]);
+  cr_float8 ab0 = __builtin_shufflevector(a, b, 0, 8, 1, 9, 4, 12, 5, 13);
+  cr_float8 ab2 = __builtin_shufflevector(a, b, 2, 10, 3, 11, 6, 14, 7, 15);
+  cr_float8 cd0 = __builtin_shufflevector(c, d, 0, 8, 1, 9, 4, 12, 5, 13);
+  cr_float8 cd2 = __builtin_shufflevector(c, d, 2, 10, 3, 11, 6, 14, 7, 15);
+  cr_float8 k0 = __builtin_shufflevector(ab0, cd0, 0, 1, 8, 9, 4, 5, 12, 13);
+  cr_float8 k1 = __builtin_shufflevector(ab0, cd0, 2, 3, 10, 11, 6, 7, 14, 15);
+  cr_float8 k2 = __builtin_shufflevector(ab2, cd2, 0, 1, 8, 9, 4, 5, 12, 13);
+  cr_float8 k3 = __builtin_shufflevector(ab2, cd2, 2, 3, 10, 11, 6, 7, 14, 15);
+  __builtin_memcpy(to, &k0, 32);
+  __builtin_memcpy(to + toRow, &k1, 32);
+  __builtin_memcpy(to + 2 * toRow, &k2, 32);
+  __builtin_memcpy(to + 3 * toRow, &k3, 32);
+}
+
+/* to[k * toRow + n] = from[row[n] + k] for 4 n and 2 k */
+CR_INLINE void cr_transpose_rows_double(const double *from, const long *row, double *to, long toRow) {
+  cr_double4 a, b;
+  cr_load_halves_double(&a, from + row[0], from + row[2]);
+  cr_load_halves_double(&b, from + row[1], from + row[3]);
+  cr_double4 k0 = __builtin_shufflevector(a, b, 0, 4, 2, 6);
+  cr_double4 k1 = __builtin_shufflevector(a, b, 1, 5, 3, 7);
+  __builtin_memcpy(to, &k0, 32);
+  __builtin_memcpy(to + toRow, &k1, 32);
+}
+
+/* The same for rows at one distance. */
+CR_INLINE void cr_transpose_8x4_float(const float *from, long fromRow, float *to, long toRow) {
+  const long row[8] = {0, fromRow, 2 * fromRow, 3 * fromRow, 4 * fromRow, 5 * fromRow, 6 * fromRow, 7 * fromRow};
+  cr_transpose_rows_float(from, row, to, toRow);
+}
+CR_INLINE void cr_transpose_4x2_double(const double *from, long fromRow, double *to, long toRow) {
+  const long row[4] = {0, fromRow, 2 * fromRow, 3 * fromRow};
+  cr_transpose_rows_double(from, row, to, toRow);
+}
+
+/* to[k * toRow + n] = from[n * fromRow + k] for n < rows (1 to 16) and k < columns. `to` has 16 columns;
+   those behind `rows` get any values. */
+CR_INLINE void cr_pack_transposed_float(
+    const float *from, long fromRow, float *to, long toRow, long rows, long columns) {
+  for (long n = 0; n < rows; n += 8) {
+    long row[8];
+    for (long i = 0; i < 8; i++) row[i] = (n + i < rows ? n + i : rows - 1) * fromRow;
+    long k = 0;
+    for (; k + 16 <= columns; k += 16) {
+      for (long i = 0; i < 8; i++) cr_prefetch(from + row[i] + k + 64);
+      cr_transpose_rows_float(from + k, row, to + k * toRow + n, toRow);
+      cr_transpose_rows_float(from + k + 4, row, to + (k + 4) * toRow + n, toRow);
+      cr_transpose_rows_float(from + k + 8, row, to + (k + 8) * toRow + n, toRow);
+      cr_transpose_rows_float(from + k + 12, row, to + (k + 12) * toRow + n, toRow);
+    }
+    for (; k + 4 <= columns; k += 4) cr_transpose_rows_float(from + k, row, to + k * toRow + n, toRow);
+    if (k == columns) continue;
+    if (columns >= 4) {
+      k = columns - 4;
+      cr_transpose_rows_float(from + k, row, to + k * toRow + n, toRow);
+    } else {
+      for (; k < columns; k++)
+        for (long i = 0; i < 8; i++) to[k * toRow + n + i] = from[row[i] + k];
+    }
+  }
+}
+
+/* The same with at most 8 rows. */
+CR_INLINE void cr_pack_transposed_double(
+    const double *from, long fromRow, double *to, long toRow, long rows, long columns) {
+  for (long n = 0; n < rows; n += 4) {
+    long row[4];
+    for (long i = 0; i < 4; i++) row[i] = (n + i < rows ? n + i : rows - 1) * fromRow;
+    long k = 0;
+    for (; k + 2 <= columns; k += 2) cr_transpose_rows_double(from + k, row, to + k * toRow + n, toRow);
+    if (k < columns)
+      for (long i = 0; i < 4; i++) to[k * toRow + n + i] = from[row[i] + k];
+  }
+}
+
+#endif

@@ -1,0 +1,106 @@
+// chainrule_loss and chainrule_optimizer: for those who write the loop themselves.
+
+import CChainrule
+import Graph
+import Optimizers
+import Tensors
+import Training
+
+@_cdecl("chainrule_loss_create") @implementation
+public func chainrule_loss_create(_ text: UnsafePointer<CChar>?, _ loss: UnsafeMutablePointer<OpaquePointer?>?) -> chainrule_status {
+    guarded("chainrule_loss_create") { () throws(ChainruleError) in
+        let out = try required(loss, "loss")
+        out.pointee = handle(try LossEvaluator(try requiredText(text, "text")))
+    }
+}
+
+@_cdecl("chainrule_loss_free") @implementation
+public func chainrule_loss_free(_ loss: OpaquePointer?) { release(loss, LossEvaluator.self) }
+
+@_cdecl("chainrule_loss_evaluate") @implementation
+public func chainrule_loss_evaluate(
+    _ loss: OpaquePointer?, _ prediction: UnsafePointer<chainrule_array>?, _ target: UnsafePointer<chainrule_array>?,
+    _ sample_weight: UnsafePointer<chainrule_array>?, _ value: UnsafeMutablePointer<Double>?,
+    _ gradient: UnsafePointer<chainrule_array>?
+) -> chainrule_status {
+    guarded("chainrule_loss_evaluate") { () throws(ChainruleError) in
+        let loss = try object(loss, "loss", LossEvaluator.self)
+        let prediction = try view(prediction, "prediction")
+        let target = try view(target, "target")
+        let value = try required(value, "value")
+        var weights: ArrayView?
+        if sample_weight != nil { weights = try view(sample_weight, "sample_weight") }
+        var slope: ArrayView?
+        if gradient != nil { slope = try view(gradient, "gradient") }
+        value.pointee = try loss.evaluate(prediction: prediction, target: target, weights: weights, gradient: slope)
+    }
+}
+
+/// An optimizer with the lock that its calls take.
+final class OptimizerHandle {
+    let update: Update
+    let lock = ReaderLock()
+    init(_ update: Update) { self.update = update }
+}
+
+private func optimizerHandle(_ handle: OpaquePointer?) throws(ChainruleError) -> OptimizerHandle {
+    try object(handle, "optimizer", OptimizerHandle.self)
+}
+
+@_cdecl("chainrule_optimizer_create") @implementation
+public func chainrule_optimizer_create(
+    _ text: UnsafePointer<CChar>?, _ optimizer: UnsafeMutablePointer<OpaquePointer?>?
+) -> chainrule_status {
+    guarded("chainrule_optimizer_create") { () throws(ChainruleError) in
+        let out = try required(optimizer, "optimizer")
+        out.pointee = handle(OptimizerHandle(Update(try OptimizerChoice(try requiredText(text, "text")))))
+    }
+}
+
+@_cdecl("chainrule_optimizer_free") @implementation
+public func chainrule_optimizer_free(_ optimizer: OpaquePointer?) { release(optimizer, OptimizerHandle.self) }
+
+@_cdecl("chainrule_optimizer_step") @implementation
+public func chainrule_optimizer_step(_ optimizer: OpaquePointer?, _ context: OpaquePointer?) -> chainrule_status {
+    guarded("chainrule_optimizer_step") { () throws(ChainruleError) in
+        let optimizer = try optimizerHandle(optimizer)
+        let context = try contextObject(context)
+        guard optimizer.lock.tryWrite() else { throw busy("optimizer") }
+        defer { optimizer.lock.endWrite() }
+        try exclusively(context) { () throws(ChainruleError) in
+            guard context.hasGradients else {
+                throw ChainruleError(.state, "the context", expected: "a backward pass first", got: "no gradients yet")
+            }
+            try context.model.withWriteLock { () throws(ChainruleError) in
+                try optimizer.update.prepare(context.model)
+                try optimizer.update.bind(context.executor)
+                guard optimizer.update.apply(context.executor) else {
+                    throw ChainruleError(
+                        .nonFinite, "a gradient", expected: "finite numbers", got: "NaN or infinity; the parameters are as before")
+                }
+            }
+        }
+    }
+}
+
+@_cdecl("chainrule_optimizer_get_lr") @implementation
+public func chainrule_optimizer_get_lr(_ optimizer: OpaquePointer?, _ lr: UnsafeMutablePointer<Double>?) -> chainrule_status {
+    guarded("chainrule_optimizer_get_lr") { () throws(ChainruleError) in
+        try required(lr, "lr").pointee = try optimizerHandle(optimizer).update.lr
+    }
+}
+
+@_cdecl("chainrule_optimizer_set_lr") @implementation
+public func chainrule_optimizer_set_lr(_ optimizer: OpaquePointer?, _ lr: Double) -> chainrule_status {
+    guarded("chainrule_optimizer_set_lr") { () throws(ChainruleError) in
+        let optimizer = try optimizerHandle(optimizer)
+        try checkRate(lr)
+        optimizer.update.lr = lr
+    }
+}
+
+func checkRate(_ lr: Double) throws(ChainruleError) {
+    guard lr.isFinite, lr >= 0 else {
+        throw ChainruleError(.invalidArgument, "argument lr", expected: "a finite number of 0 or more", got: "\(lr)")
+    }
+}

@@ -1,0 +1,94 @@
+// Runs plans for one caller: owns the arena, the control block and, for training, the gradients.
+
+import KernelDispatch
+import KernelInterface
+import Layers
+import Tensors
+
+public final class Executor: @unchecked Sendable {
+    // Whoever owns the executor owns the model too; the model's own pool must not keep it alive.
+    private unowned(unsafe) let model: Model
+    public let control: Storage
+    public private(set) var gradients: Storage?
+    private var arena: Storage?
+    private var scratch: Storage?
+    private var scratchCount = 0
+    private var boundPlans: [Plan] = []
+
+    public init(model: Model) throws(ChainruleError) {
+        try model.prepare()
+        self.model = model
+        control = try Storage(byteCount: Control.byteCount, what: "the control block")
+        control.pointer.storeBytes(of: model.isDouble ? 1.0 : 0, toByteOffset: Control.gradientScale, as: Double.self)
+        if !model.isDouble { control.pointer.storeBytes(of: 1, toByteOffset: Control.gradientScale, as: Float.self) }
+    }
+
+    /// Whether each thread of the team has its workspace (it may have grown since `bind`).
+    public var hasScratchForTeam: Bool { scratchCount >= Team.threadCount }
+
+    public var arenaBytes: Int { (arena?.byteCount ?? 0) + (scratch?.byteCount ?? 0) }
+
+    /// Memory for the gradients in the trainable parameters, in the parameters' own layout.
+    @discardableResult
+    public func makeGradients() throws(ChainruleError) -> Storage {
+        if let gradients { return gradients }
+        let made = try Storage(byteCount: model.trainableBytes, what: "the gradients")
+        gradients = made
+        return made
+    }
+
+    /// Readies a plan to run here: makes the arena large enough and puts the addresses in. Plans
+    /// bound earlier stay bound, and share the arena.
+    public func bind(_ plan: Plan) throws(ChainruleError) {
+        let threads = plan.needsScratch ? Team.threadCount : 0
+        var moved = false
+        if (arena?.byteCount ?? -1) < plan.arenaBytes {
+            arena = nil
+            arena = try Storage(byteCount: plan.arenaBytes, what: "the activations")
+            moved = true
+        }
+        if threads > scratchCount {
+            scratch = nil
+            scratchCount = 0
+            scratch = try Storage(byteCount: threads * kernelScratchBytes, what: "workspace", isZeroed: false)
+            scratchCount = threads
+        }
+        if !boundPlans.contains(where: { $0 === plan }) { boundPlans.append(plan) }
+        for bound in boundPlans where moved || bound === plan { resolve(bound) }
+    }
+
+    public func unbind(_ plan: Plan) { boundPlans.removeAll { $0 === plan } }
+
+    private func resolve(_ plan: Plan) {
+        guard let arena else { return }
+        plan.bind(arena: arena.pointer, blocks: blocks)
+    }
+
+    /// Readies a plan that works on this executor's gradients but has an arena of its own.
+    public func bind(_ plan: Plan, arena: Storage, optimizerState: Storage?) {
+        var blocks = blocks
+        blocks[Block.optimizer.rawValue] = optimizerState?.pointer
+        plan.bind(arena: arena.pointer, blocks: blocks)
+    }
+
+    private var blocks: [UnsafeMutableRawPointer?] {
+        [model.storage?.pointer, gradients?.pointer, nil, control.pointer]
+    }
+
+    @inline(__always)
+    public func run(_ plan: Plan, _ phase: Phase) {
+        plan.run(phase, scratch: scratch?.pointer, scratchCount: plan.needsScratch ? scratchCount : Team.maximumThreads)
+    }
+
+    /// Where a value of a bound plan lies.
+    public func address(_ value: Value, in plan: Plan) -> UnsafeMutableRawPointer? {
+        guard let arena else { return nil }
+        return plan.address(value, arena: arena.pointer, blocks: blocks)
+    }
+
+    /// Seed and step of the random numbers.
+    public func setRandomState(seed: UInt64, step: UInt64) {
+        control.pointer.storeBytes(of: seed, toByteOffset: Control.randomState, as: UInt64.self)
+        control.pointer.storeBytes(of: step, toByteOffset: Control.randomState + 8, as: UInt64.self)
+    }
+}

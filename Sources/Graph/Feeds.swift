@@ -1,0 +1,175 @@
+// A caller's arrays on their way into a plan: checked, used in place when they are contiguous and of
+// the model's type, otherwise copied into a buffer that is kept for the next step.
+
+import Layers
+import Tensors
+
+/// What a plan expects of one of the caller's arrays.
+public struct FeedSpecification: Sendable {
+    public enum Kind: Sendable, Equatable {
+        /// Numbers of the model's type, or of the other real type.
+        case real
+        /// int32 or int64, 0 up to but not including `classes`.
+        case labels(classes: Int)
+    }
+
+    /// For messages: "input 0 (x)".
+    public var name: String
+    /// With the open batch.
+    public var shape: Shape
+    public var kind: Kind
+
+    public init(name: String, shape: Shape, kind: Kind) {
+        self.name = name
+        self.shape = shape
+        self.kind = kind
+    }
+}
+
+public final class Feeds: @unchecked Sendable {
+    private let type: DataType
+    private var buffers: [Storage?]
+
+    public init(type: DataType, count: Int) {
+        self.type = type
+        buffers = Array(repeating: nil, count: count)
+    }
+
+    public var byteCount: Int { buffers.reduce(0) { $0 + ($1?.byteCount ?? 0) } }
+
+    /// Checks rank, sizes and type.
+    public static func check(_ view: ArrayView, _ specification: FeedSpecification, batch: Int?) throws(ChainruleError) {
+        let expected = specification.shape.dimensions
+        var fits = view.rank == expected.count
+        if fits {
+            for index in 0..<view.rank {
+                let size = expected[index] == Shape.batch ? batch ?? view.shape[index] : expected[index]
+                if view.shape[index] != size { fits = false }
+            }
+        }
+        guard fits else {
+            let wanted = batch.map { specification.shape.with(batch: $0) } ?? specification.shape
+            throw ChainruleError(.shape, "\(specification.name)'s shape", expected: "\(wanted)", got: view.description)
+        }
+        switch specification.kind {
+        case .real:
+            guard view.type.isReal else {
+                throw ChainruleError(
+                    .dataType, "\(specification.name)'s type", expected: "float32 or float64", got: view.type.name)
+            }
+        case .labels:
+            guard !view.type.isReal else {
+                throw ChainruleError(
+                    .dataType, "\(specification.name)'s type", expected: "int32 or int64 labels", got: view.type.name)
+            }
+        }
+        guard view.data != nil || view.elementCount == 0 else {
+            throw ChainruleError(.invalidArgument, "\(specification.name)'s data", expected: "an address", got: "NULL")
+        }
+    }
+
+    /// Where the plan may read the array (already checked). Labels arrive as int32 in a buffer, each
+    /// one checked.
+    @inline(__always)
+    public func address(
+        _ view: ArrayView, _ specification: FeedSpecification, slot: Int
+    ) throws(ChainruleError) -> UnsafeMutableRawPointer? {
+        if case .labels(let classes) = specification.kind {
+            return try labels(view, classes: classes, specification.name, slot: slot)
+        }
+        return try plainAddress(view, slot: slot)
+    }
+
+    /// A copy, even of what could be used in place.
+    func copied(_ view: ArrayView, slot: Int) throws(ChainruleError) -> UnsafeMutableRawPointer {
+        try converted(view, slot: slot)
+    }
+
+    private func converted(_ view: ArrayView, slot: Int) throws(ChainruleError) -> UnsafeMutableRawPointer {
+        let buffer = try buffer(slot, bytes: view.elementCount * type.size)
+        var target = view
+        target.data = buffer
+        target.type = type
+        target.makeContiguous()
+        copyElements(from: view, to: target)
+        return buffer
+    }
+
+    /// Contiguous labels as int32 in a buffer; nil when one is out of range (or memory is short).
+    @inline(__always)
+    public func labels(
+        _ data: UnsafeMutableRawPointer?, _ type: DataType, _ count: Int, _ classes: Int, slot: Int
+    ) -> UnsafeMutableRawPointer? {
+        guard let data, let storage = buffers[slot], storage.byteCount >= count * 4 else { return nil }
+        let target = storage.pointer.assumingMemoryBound(to: Int32.self)
+        var wrong: UInt64 = 0
+        if type == .int64 {
+            let source = data.assumingMemoryBound(to: Int64.self)
+            for index in 0..<count {
+                let label = source[index]
+                wrong |= UInt64(bitPattern: label) < UInt64(classes) ? 0 : 1
+                target[index] = Int32(truncatingIfNeeded: label)
+            }
+        } else {
+            let source = data.assumingMemoryBound(to: Int32.self)
+            for index in 0..<count {
+                let label = source[index]
+                wrong |= UInt64(bitPattern: Int64(label)) < UInt64(classes) ? 0 : 1
+                target[index] = label
+            }
+        }
+        return wrong == 0 ? storage.pointer : nil
+    }
+
+    private func labels(
+        _ view: ArrayView, classes: Int, _ name: String, slot: Int
+    ) throws(ChainruleError) -> UnsafeMutableRawPointer {
+        let count = view.elementCount
+        let buffer = try buffer(slot, bytes: count * 4)
+        var target = view
+        target.data = buffer
+        target.type = .int32
+        target.makeContiguous()
+        copyElements(from: view, to: target)
+        let labels = buffer.assumingMemoryBound(to: Int32.self)
+        for index in 0..<count where labels[index] < 0 || Int(labels[index]) >= classes {
+            throw ChainruleError(
+                .value, "\(name), element \(index)", expected: "a label from 0 to \(classes - 1)",
+                got: "\(Feeds.integer(view, index))")
+        }
+        return buffer
+    }
+
+    /// The element at a flat index, for messages.
+    private static func integer(_ view: ArrayView, _ index: Int) -> Int64 {
+        guard var place = view.data else { return 0 }
+        var rest = index
+        for dimension in stride(from: view.rank - 1, through: 0, by: -1) {
+            place += (rest % max(view.shape[dimension], 1)) * view.strides[dimension]
+            rest /= max(view.shape[dimension], 1)
+        }
+        return view.type == .int64
+            ? place.loadUnaligned(as: Int64.self) : Int64(place.loadUnaligned(as: Int32.self))
+    }
+
+    public func storage(_ slot: Int) -> Storage? { buffers[slot] }
+
+    /// Where the plan may read an array of real numbers.
+    public func plainAddress(_ view: ArrayView, slot: Int) throws(ChainruleError) -> UnsafeMutableRawPointer? {
+        if view.type == type && view.isContiguous { return view.data }
+        return try converted(view, slot: slot)
+    }
+
+    public func buffer(_ slot: Int, bytes: Int) throws(ChainruleError) -> UnsafeMutableRawPointer {
+        if let storage = buffers[slot], storage.byteCount >= bytes { return storage.pointer }
+        buffers[slot] = nil
+        let made = try Storage(byteCount: bytes, what: "a batch")
+        buffers[slot] = made
+        return made.pointer
+    }
+}
+
+/// Copies a result out into a caller's array of either real type and any layout.
+public func copyOut(_ source: UnsafeMutableRawPointer, _ type: DataType, _ shape: Shape, to view: ArrayView) {
+    copyElements(from: ArrayView(source, type, shape.dimensions), to: view)
+}

@@ -1,0 +1,55 @@
+// Who may use a handle: many readers or one writer. Nobody waits, except where it says so.
+
+import CPUFeatures
+import Glibc
+
+/// Plain memory, so that taking it costs one atomic instruction and no object.
+public final class ReaderLock: @unchecked Sendable {
+    private static let writer: UInt32 = 1 << 31
+    private let word = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+
+    public init() { word.initialize(to: 0) }
+    deinit { word.deallocate() }
+
+    /// False when a writer has it.
+    public func tryRead() -> Bool {
+        while true {
+            let now = cr_load_acquire_32(word)
+            if now & ReaderLock.writer != 0 { return false }
+            if cr_compare_exchange_32(word, now, now + 1) != 0 { return true }
+        }
+    }
+
+    public func endRead() { _ = cr_fetch_add_32(word, UInt32.max) }
+
+    /// False when anyone has it.
+    public func tryWrite() -> Bool { cr_compare_exchange_32(word, 0, ReaderLock.writer) != 0 }
+
+    /// Waits for readers, which are short; false when another writer has it.
+    public func write() -> Bool {
+        while true {
+            let now = cr_load_acquire_32(word)
+            if now & ReaderLock.writer != 0 { return false }
+            if now == 0 && cr_compare_exchange_32(word, 0, ReaderLock.writer) != 0 { return true }
+            sched_yield()
+        }
+    }
+
+    public func endWrite() { cr_store_release_32(word, 0) }
+}
+
+/// Mutual exclusion that waits, for things that happen rarely.
+public final class ThreadLock: @unchecked Sendable {
+    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+
+    public init() {
+        mutex.initialize(to: pthread_mutex_t())
+        pthread_mutex_init(mutex, nil)
+    }
+    deinit {
+        pthread_mutex_destroy(mutex)
+        mutex.deallocate()
+    }
+    public func lock() { pthread_mutex_lock(mutex) }
+    public func unlock() { pthread_mutex_unlock(mutex) }
+}

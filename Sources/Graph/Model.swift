@@ -1,0 +1,272 @@
+// A model: nodes in the order they were added, which is an order in which they can be computed, and
+// the memory of the parameters.
+
+import CPUFeatures
+import Glibc
+import KernelDispatch
+import KernelInterface
+import Layers
+import Tensors
+
+public final class Model: @unchecked Sendable {
+    public let type: DataType
+    public let seed: UInt64
+    public private(set) var nodes: [Node] = []
+    public private(set) var parameters: [Parameter] = []
+    public private(set) var inputs: [Int] = []
+    public private(set) var explicitOutputs: [Int]?
+    /// The thread whose fit is under way, else 0: other threads may read between its steps, not write.
+    private let trainingThread = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+    /// Held by whoever changes the parameters, shared by whoever reads them.
+    public let lock = ReaderLock()
+    /// Contexts of `predict`, kept for the next call.
+    public let predictors = PredictorPool()
+
+    /// Trainable parameters first, then constants; made when the model is first used.
+    public private(set) var storage: Storage?
+    /// Bytes of the trainable parameters, a multiple of 64, at the start of the storage.
+    public private(set) var trainableBytes = 0
+    private var numberOfLayers = 0
+
+    public init(type: DataType, seed: UInt64) {
+        self.type = type
+        self.seed = seed
+        trainingThread.initialize(to: 0)
+    }
+
+    deinit { trainingThread.deallocate() }
+
+    /// Marks the calling thread's fit; false when another one's is under way.
+    public func beginTraining() -> Bool { cr_compare_exchange_64(trainingThread, 0, UInt64(UInt(pthread_self()))) != 0 }
+    public func endTraining() { cr_store_release_64(trainingThread, 0) }
+
+    /// Whether the calling thread may change the model: no fit is under way, or its own (a callback).
+    public var mayChangeNow: Bool {
+        let thread = cr_load_acquire_64(trainingThread)
+        return thread == 0 || thread == UInt64(UInt(pthread_self()))
+    }
+
+    public var isDouble: Bool { type == .float64 }
+    public var isInUse: Bool { storage != nil }
+
+    public var outputs: [Int] { explicitOutputs ?? (nodes.isEmpty ? [] : [nodes.count - 1]) }
+
+    /// Adds a node; nil inputs mean the node added last.
+    public func add(_ kind: String, _ attributeText: String, inputs given: [Int]?) throws(ChainruleError) -> Int {
+        guard !isInUse else {
+            throw ChainruleError(
+                .state, "adding to a model", expected: "a model that has not been used yet",
+                got: "one that has parameters in use")
+        }
+        guard let type = LayerCatalog.type(of: kind) else {
+            throw ChainruleError(
+                .attribute, "the kind of a node", expected: "one of \(LayerCatalog.kinds.joined(separator: ", "))",
+                got: "\"\(kind)\"")
+        }
+        var inputNodes = given ?? (nodes.isEmpty || type.inputCount.upperBound == 0 ? [] : [nodes.count - 1])
+        if type.inputCount.upperBound == 0 && given == nil { inputNodes = [] }
+        for node in inputNodes where node < 0 || node >= nodes.count {
+            throw ChainruleError(
+                .invalidArgument, "an input of \(kind)",
+                expected: nodes.isEmpty ? "nodes added before; there are none yet" : "a node from 0 to \(nodes.count - 1)",
+                got: "\(node)")
+        }
+        guard type.inputCount.contains(inputNodes.count) else {
+            let range = type.inputCount
+            let expected =
+                range.lowerBound == range.upperBound
+                ? "\(range.lowerBound)"
+                : range.upperBound == .max ? "\(range.lowerBound) or more" : "\(range.lowerBound) to \(range.upperBound)"
+            throw ChainruleError(.invalidArgument, "the number of inputs of \(kind)", expected: expected, got: "\(inputNodes.count)")
+        }
+
+        let attributes = try Attributes(
+            parsing: attributeText, as: type.attributes + [LayerCatalog.nameAttribute], of: kind)
+        let name = try nodeName(attributes, kind: kind, isInput: kind == Input.kind)
+        do throws(ChainruleError) {
+            let layer = try type.init(attributes)
+            let shapes = inputNodes.map { nodes[$0].outputShape }
+            let output = try layer.outputShapes(shapes)[0].validated(what: "the output")
+            try append(layer, kind, attributes.text, name, inputNodes, shapes, output, hasName: attributes.has("name"))
+        } catch {
+            throw error.at(node: "\(kind) \"\(name)\"")
+        }
+        if kind != Input.kind { numberOfLayers += 1 }
+        return nodes.count - 1
+    }
+
+    private func nodeName(_ attributes: Attributes, kind: String, isInput: Bool) throws(ChainruleError) -> String {
+        guard attributes.has("name") else { return isInput ? "input\(inputs.isEmpty ? "" : String(inputs.count))" : String(numberOfLayers) }
+        let name = attributes.text("name")
+        guard !name.isEmpty, name.utf8.count <= 64, !nodes.contains(where: { $0.name == name }) else {
+            throw ChainruleError(
+                .attribute, "\(kind)'s name", expected: "1 to 64 bytes that no other node is called", got: "\"\(name)\"")
+        }
+        return name
+    }
+
+    private func append(
+        _ layer: any Layer, _ kind: String, _ text: String, _ name: String, _ inputNodes: [Int], _ shapes: [Shape],
+        _ output: Shape, hasName: Bool
+    ) throws(ChainruleError) {
+        var indices: [Int] = []
+        var added: [Parameter] = []
+        for specification in try layer.parameters(shapes) {
+            var specification = specification
+            specification.shape = try specification.shape.validated(what: "parameter \(specification.name)")
+            // A node that is nothing but its tensor gives it its own name.
+            let isItself = hasName && Swift.type(of: layer).inputCount.upperBound == 0
+            let fullName = isItself ? name : "\(name).\(specification.name)"
+            guard !parameters.contains(where: { $0.name == fullName }) else {
+                throw ChainruleError(.attribute, "a parameter's name", expected: "one that is free", got: "\"\(fullName)\"")
+            }
+            indices.append(parameters.count + added.count)
+            added.append(Parameter(name: fullName, localName: specification.name, node: nodes.count, specification: specification))
+        }
+        parameters += added
+        let isInput = kind == Input.kind
+        if isInput { inputs.append(nodes.count) }
+        nodes.append(
+            Node(
+                name: name, kind: kind, attributeText: text, layer: layer, inputs: inputNodes, inputShapes: shapes,
+                outputShape: output, parameters: indices, inputIndex: isInput ? inputs.count - 1 : nil))
+    }
+
+    public func setOutputs(_ list: [Int]) throws(ChainruleError) {
+        guard !isInUse else {
+            throw ChainruleError(.state, "the outputs", expected: "a model that has not been used yet", got: "one in use")
+        }
+        guard !list.isEmpty else {
+            throw ChainruleError(.invalidArgument, "the number of outputs", expected: "1 or more", got: "0")
+        }
+        for node in list where node < 0 || node >= nodes.count {
+            throw ChainruleError(
+                .invalidArgument, "an output", expected: "a node from 0 to \(nodes.count - 1)", got: "\(node)")
+        }
+        explicitOutputs = list
+    }
+
+    /// Makes the parameters' memory and first values, once.
+    @discardableResult
+    public func prepare() throws(ChainruleError) -> Storage {
+        if let storage { return storage }
+        guard !nodes.isEmpty else {
+            throw ChainruleError(.state, "the model", expected: "at least one node", got: "an empty model")
+        }
+        return try prepareOnce()
+    }
+
+    private func prepareOnce() throws(ChainruleError) -> Storage {
+        preparation.lock()
+        defer { preparation.unlock() }
+        if let storage { return storage }
+        var offset = 0
+        for trainable in [true, false] {
+            for index in parameters.indices where parameters[index].specification.isTrainable == trainable {
+                parameters[index].offset = offset
+                let (sum, overflow) = offset.addingReportingOverflow(
+                    Storage.aligned(parameters[index].elementCount * type.size))
+                guard !overflow, sum <= Shape.maximumBytes else {
+                    throw ChainruleError(.shape, "the parameters", expected: "at most 2^46 bytes in all", got: "more")
+                }
+                offset = sum
+            }
+            if trainable { trainableBytes = offset }
+        }
+        // Made here, under the lock, so that readers on several threads find them made.
+        _ = inputSpecifications
+        _ = isSeparable
+        _ = firstBatchedInput
+        _ = predictionPart
+        let made = try Storage(byteCount: offset, what: "the model's parameters")
+        fill(made, seed: seed)
+        storage = made
+        return made
+    }
+    private let preparation = ThreadLock()
+
+    /// Draws all first values anew.
+    public func initialize(seed: UInt64) throws(ChainruleError) {
+        fill(try prepare(), seed: seed)
+    }
+
+    /// Element i of parameter p is a function of (seed, p, i) in the outside's order, so storage
+    /// layout and type don't matter.
+    private func fill(_ storage: Storage, seed: UInt64) {
+        for (index, parameter) in parameters.enumerated() {
+            let random = Philox(seed: seed, stream: 0x1000_0000 + UInt64(index))
+            let view = parameter.view(storage.pointer, type)
+            let columns = view.rank == 2 ? view.shape[1] : max(parameter.elementCount, 1)
+            for element in 0..<parameter.elementCount {
+                let value = parameter.firstValue(element, random)
+                let place: Int
+                if view.rank == 2 {
+                    place = (element / columns) * view.strides[0] + (element % columns) * view.strides[1]
+                } else {
+                    place = element * type.size
+                }
+                guard let data = view.data else { continue }
+                if isDouble {
+                    (data + place).storeBytes(of: value, as: Double.self)
+                } else {
+                    (data + place).storeBytes(of: Float(value), as: Float.self)
+                }
+            }
+        }
+    }
+
+    /// Runs a body that changes the parameters; readers are waited for.
+    public func withWriteLock<T>(_ body: () throws(ChainruleError) -> T) throws(ChainruleError) -> T {
+        guard lock.write() else { throw Model.busy }
+        defer { lock.endWrite() }
+        return try body()
+    }
+
+    /// Runs a body that reads the parameters.
+    public func withReadLock<T>(_ body: () throws(ChainruleError) -> T) throws(ChainruleError) -> T {
+        guard lock.tryRead() else { throw Model.busy }
+        defer { lock.endRead() }
+        return try body()
+    }
+
+    public static let busy = ChainruleError(
+        .busy, "the model", expected: "no other call that changes it", got: "one on another thread")
+
+    public func parameter(named name: String) throws(ChainruleError) -> Parameter {
+        if let found = parameters.first(where: { $0.name == name }) { return found }
+        let names = parameters.prefix(20).map(\.name).joined(separator: ", ")
+        throw ChainruleError(
+            .notFound, "the parameter's name", expected: names.isEmpty ? "nothing: the model has no parameters" : "one of \(names)",
+            got: "\"\(name)\"")
+    }
+
+    /// What callers' inputs must be; fixed when the model is first used.
+    public private(set) lazy var inputSpecifications: [FeedSpecification] = makeInputSpecifications()
+
+    /// The input whose first dimension is the batch; nil when there is none.
+    public private(set) lazy var firstBatchedInput: Int? = inputs.firstIndex { nodes[$0].outputShape.isBatched }
+
+    /// Samples of a large batch that are predicted at a time.
+    public private(set) lazy var predictionPart: Int = makePredictionPart()
+
+    /// Whether large batches can be predicted in parts.
+    public private(set) lazy var isSeparable: Bool = {
+        guard !inputs.isEmpty, nodes.indices.allSatisfy({ !nodes[$0].layer.mixesSamples(nodes[$0].inputShapes) })
+        else { return false }
+        return inputs.allSatisfy { nodes[$0].outputShape.isBatched } && outputs.allSatisfy { nodes[$0].outputShape.isBatched }
+    }()
+}
+
+extension Parameter {
+    /// The initialiser's value for an element.
+    func firstValue(_ element: Int, _ random: Philox) -> Double {
+        if let values = specification.values, !values.isEmpty {
+            return values[values.count == 1 ? 0 : min(element, values.count - 1)]
+        }
+        switch specification.initializer.distribution {
+        case .constant(let value): return value
+        case .uniform(let low, let high): return low + (high - low) * random.uniform(UInt64(element))
+        case .normal(let mean, let deviation): return mean + deviation * random.normal(UInt64(element))
+        }
+    }
+}

@@ -1,0 +1,208 @@
+// A program with every buffer in its place: an array of prepared kernel calls in plain memory.
+
+import KernelDispatch
+import KernelInterface
+import Layers
+import Tensors
+
+/// One prepared call.
+struct Instruction {
+    var kernel: Kernel
+    var pieces: Int
+    /// Worth sharing with the team.
+    var isParallel: Bool
+    var node: Int
+    var call: KernelCall
+}
+
+public final class Plan: @unchecked Sendable {
+    /// Bytes of the arena, known before the first step.
+    public let arenaBytes: Int
+    public let needsScratch: Bool
+    public let externalCount: Int
+
+    private let program: Program
+    private let memory: MemoryPlan
+    private let instructions: UnsafeMutablePointer<Instruction>
+    private let count: Int
+    private let phaseStarts: [Int]
+
+    /// Where a caller's array is used: instruction, slot, byte offset.
+    private struct Patch {
+        var instruction: Int
+        var slot: Int
+        var byteOffset: Int
+    }
+    private let patches: UnsafeMutablePointer<Patch>
+    private let patchStarts: UnsafeMutablePointer<Int>
+    private let externals: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+
+    /// Work under this many nanoseconds stays on the calling thread: sharing costs about 500.
+    private static let parallelThreshold = 4000.0
+
+    public init(_ program: Program, kernels: KernelSet = .current) throws(ChainruleError) {
+        program.fuse()
+        program.lowerMatrixProducts(kernels)
+        let memory = try MemoryPlan(program)
+        self.program = program
+        self.memory = memory
+        arenaBytes = memory.byteCount
+        count = program.operations.count
+        instructions = .allocate(capacity: max(count, 1))
+
+        var external: [[Patch]] = []
+        for value in program.values {
+            if case .external(let number) = value.home {
+                while external.count <= number { external.append([]) }
+            }
+        }
+        var starts = [Int](repeating: 0, count: Phase.allCases.count + 1)
+        var scratch = false
+        for (index, operation) in program.operations.enumerated() {
+            guard case .kernel(let name, let call) = operation.work else { continue }
+            if name == .matrixMultiply { scratch = true }
+            (instructions + index).initialize(
+                to: Instruction(
+                    kernel: kernels[name], pieces: operation.pieces,
+                    isParallel: operation.pieces > 1 && operation.cost > Plan.parallelThreshold, node: operation.node,
+                    call: call))
+            for later in (operation.phase.rawValue + 1)..<starts.count { starts[later] = index + 1 }
+            for operand in operation.operands {
+                if case .external(let number) = program.values[program.root(operand.value).index].home {
+                    external[number].append(Patch(instruction: index, slot: operand.slot, byteOffset: operand.byteOffset))
+                }
+            }
+        }
+        phaseStarts = starts
+        needsScratch = scratch
+        externalCount = external.count
+        let all = external.flatMap { $0 }
+        patches = .allocate(capacity: max(all.count, 1))
+        patches.initialize(from: all, count: all.count)
+        patchStarts = .allocate(capacity: external.count + 1)
+        var start = 0
+        for (number, list) in external.enumerated() {
+            (patchStarts + number).initialize(to: start)
+            start += list.count
+        }
+        (patchStarts + external.count).initialize(to: start)
+        externals = .allocate(capacity: external.count + 1)
+        externals.initialize(repeating: nil, count: external.count + 1)
+    }
+
+    deinit {
+        instructions.deallocate()
+        patches.deallocate()
+        patchStarts.deallocate()
+        externals.deallocate()
+    }
+
+    /// Puts all addresses in that don't change from step to step.
+    func bind(arena: UnsafeMutableRawPointer, blocks: [UnsafeMutableRawPointer?]) {
+        for (index, operation) in program.operations.enumerated() {
+            for operand in operation.operands {
+                (instructions + index).pointee.call.pointers[operand.slot] =
+                    address(operand.value, arena: arena, blocks: blocks).map { $0 + operand.byteOffset }
+            }
+        }
+        for number in 0..<externalCount { externals[number] = nil }
+    }
+
+    func address(
+        _ value: Value, arena: UnsafeMutableRawPointer, blocks: [UnsafeMutableRawPointer?]
+    ) -> UnsafeMutableRawPointer? {
+        let root = program.root(value)
+        switch program.values[root.index].home {
+        case .arena: return memory.offsets[root.index].map { arena + $0 }
+        case .block(let block, let offset): return blocks[block.rawValue].map { $0 + offset }
+        case .external(let number): return number < externalCount ? externals[number] : nil
+        case .table(let number): return program.tables[number]
+        case .alias: return nil
+        }
+    }
+
+    /// The number of the caller's array that a value lies in, if it does.
+    func external(of value: Value) -> Int? {
+        if case .external(let number) = program.values[program.root(value).index].home { return number }
+        return nil
+    }
+
+    /// Points the calls at a caller's array.
+    @inline(__always)
+    public func setExternal(_ number: Int, _ pointer: UnsafeMutableRawPointer?) {
+        guard number < externalCount, externals[number] != pointer else { return }
+        externals[number] = pointer
+        var place = patchStarts[number]
+        while place < patchStarts[number + 1] {
+            let patch = patches[place]
+            (instructions + patch.instruction).pointee.call.pointers[patch.slot] = pointer.map { $0 + patch.byteOffset }
+            place += 1
+        }
+    }
+
+    /// The caller's array that the plan is pointed at.
+    public func externalAddress(_ number: Int) -> UnsafeMutableRawPointer? {
+        number < externalCount ? externals[number] : nil
+    }
+
+    /// Runs one part of the step.
+    @inline(__always)
+    func run(_ phase: Phase, scratch: UnsafeMutableRawPointer?, scratchCount: Int) {
+        run(phaseStarts[phase.rawValue]..<phaseStarts[phase.rawValue + 1], scratch: scratch, scratchCount: scratchCount)
+    }
+
+    func run(_ range: Range<Int>, scratch: UnsafeMutableRawPointer?, scratchCount: Int) {
+        var instruction = instructions + range.lowerBound
+        let end = instructions + range.upperBound
+        while instruction < end {
+            let call = UnsafeRawPointer(instruction) + Plan.callOffset
+            if instruction.pointee.isParallel {
+                Team.run(
+                    instruction.pointee.kernel, call, pieces: instruction.pointee.pieces, scratch: scratch,
+                    scratchCount: scratchCount)
+            } else {
+                instruction.pointee.kernel(call, 0, instruction.pointee.pieces, scratch)
+            }
+            instruction += 1
+        }
+    }
+
+    @inline(__always)
+    func forEachCall(_ phase: Phase, _ body: (inout KernelCall) -> Void) {
+        for index in phaseStarts[phase.rawValue]..<phaseStarts[phase.rawValue + 1] {
+            body(&(instructions + index).pointee.call)
+        }
+    }
+
+    private static let callOffset = MemoryLayout<Instruction>.offset(of: \.call) ?? 0
+}
+
+extension Plan {
+    /// The numbers of this step for the calls of a phase; integer 2 tells whether it is the first.
+    public func setScalars(_ phase: Phase, _ scalars: InlineArray<8, Double>, isFirst: Bool) {
+        forEachCall(phase) { call in
+            call.scalars = scalars
+            call.integers[2] = isFirst ? 1 : 0
+        }
+    }
+}
+
+extension Plan {
+    /// Points another plan of the same model at the same arrays of the caller.
+    public func copyExternals(to other: Plan) {
+        for number in 0..<min(externalCount, other.externalCount) { other.setExternal(number, externalAddress(number)) }
+    }
+}
+
+extension Plan {
+    /// Runs a plan that needs no model: all of it, once.
+    public func runAlone(arena: Storage, externals: [UnsafeMutableRawPointer?]) {
+        bind(arena: arena.pointer, blocks: Array(repeating: nil, count: Block.allCases.count))
+        for (number, pointer) in externals.enumerated() { setExternal(number, pointer) }
+        for phase in Phase.allCases { run(phase, scratch: nil, scratchCount: Team.maximumThreads) }
+    }
+
+    public func addressAlone(_ value: Value, arena: Storage) -> UnsafeMutableRawPointer? {
+        address(value, arena: arena.pointer, blocks: Array(repeating: nil, count: Block.allCases.count))
+    }
+}

@@ -1,0 +1,107 @@
+// A model's graph, laid out as a program for one batch size: forward here, backward in
+// Backward.swift; losses and updates are appended by those who train.
+
+import KernelInterface
+import Layers
+import Tensors
+
+/// What a program is made for.
+public struct PlanRequest: Hashable, Sendable {
+    /// Size of the batch; nil when no input has one.
+    public var batch: Int?
+    /// Dropout and the like are active.
+    public var isTraining = false
+    /// Results are kept for the backward pass.
+    public var keepsResults = false
+    /// Gradients are added to those of earlier backward passes.
+    public var addsGradients = false
+    /// Every node's result stays readable (to find where a NaN began).
+    public var keepsEverything = false
+
+    public init(batch: Int?) { self.batch = batch }
+}
+
+public final class PlanBuilder {
+    public let model: Model
+    public let request: PlanRequest
+    public let program: Program
+    /// One per node, in order.
+    public private(set) var emitters: [Emitter] = []
+    /// Seed and step of the random numbers, in the control block.
+    public let randomState: Value
+
+    public init(model: Model, request: PlanRequest) throws(ChainruleError) {
+        try model.prepare()
+        self.model = model
+        self.request = request
+        program = Program(isDouble: model.isDouble)
+        randomState = program.value(bytes: 16, home: .block(.control, Control.randomState))
+        try appendForward()
+    }
+
+    /// A caller's array: inputs first, then targets, then sample weights.
+    public func external(_ index: Int, bytes: Int) -> Value { program.value(bytes: bytes, home: .external(index)) }
+
+    public func outputShape(_ index: Int) -> Shape { emitters[model.outputs[index]].outputShapes[0] }
+    public func output(_ index: Int) -> Value { emitters[model.outputs[index]].output() }
+
+    private func appendForward() throws(ChainruleError) {
+        let outputs = Set(model.outputs)
+        for (index, node) in model.nodes.enumerated() {
+            let inputs = node.inputs.map { emitters[$0].output() }
+            let inputShapes = node.inputs.map { emitters[$0].outputShapes[0] }
+            let shapes = [try node.outputShape.with(batch: request.batch ?? 1).validated(what: "a result")]
+            var parameters: [String: Value] = [:]
+            var gradients: [String: Value] = [:]
+            for parameterIndex in node.parameters {
+                let parameter = model.parameters[parameterIndex]
+                let bytes = parameter.elementCount * model.type.size
+                parameters[parameter.localName] = program.value(bytes: bytes, home: .block(.parameters, parameter.offset))
+                if parameter.specification.isTrainable && request.keepsResults {
+                    gradients[parameter.localName] = program.value(
+                        bytes: bytes, home: request.addsGradients ? .arena : .block(.gradients, parameter.offset))
+                }
+            }
+            let emitter = Emitter(
+                program: program, node: index, isTraining: request.isTraining, inputShapes: inputShapes,
+                outputShapes: shapes, inputs: inputs, parameters: parameters, gradients: gradients,
+                randomState: randomState)
+            program.node = index
+            if let inputIndex = node.inputIndex {
+                emitter.setOutput(as: external(inputIndex, bytes: shapes[0].elementCount * program.elementSize))
+            } else {
+                node.layer.forward(emitter)
+            }
+            emitters.append(emitter)
+            if outputs.contains(index) || request.keepsEverything { program.pin(emitter.output()) }
+        }
+    }
+}
+
+/// Places in the control block, which holds what changes from step to step besides the data.
+public enum Control {
+    /// Two UInt64: seed, step.
+    public static let randomState = 0
+    /// Double: the loss of each output.
+    public static let losses = 64
+    public static let maximumLosses = 16
+    /// Double: what each loss was divided by.
+    public static let weightSums = 192
+    /// Scalar: what the optimizer multiplies gradients by.
+    public static let gradientScale = 320
+    /// Int32: 1 when a gradient is NaN or infinite.
+    public static let nonFinite = 384
+    public static let byteCount = 448
+}
+
+extension Program {
+    /// Keeps a value's memory to the end of the step.
+    public func pin(_ value: Value) { values[root(value).index].isPinned = true }
+}
+
+extension PlanBuilder {
+    /// What the plan expects of the model's inputs.
+    public func expectedInputs() -> [ExpectedArray] {
+        model.inputs.map { ExpectedArray(emitters[$0].outputShapes[0], classes: 0, mayDropLast: false) }
+    }
+}

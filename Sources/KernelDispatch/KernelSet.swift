@@ -1,0 +1,65 @@
+// The kernels of this CPU, chosen once. CHAINRULE_CPU=baseline|avx2|avx512 forces a lower level.
+
+import CPUFeatures
+import Glibc
+import KernelInterface
+import Kernels
+#if arch(x86_64)
+import KernelsAVX2
+import KernelsAVX512
+#endif
+
+public enum CPULevel: Int, CaseIterable, Sendable {
+    case baseline, avx2, avx512
+
+    public var name: String {
+        switch self {
+        case .baseline: "baseline"
+        case .avx2: "avx2"
+        case .avx512: "avx512"
+        }
+    }
+
+    /// The highest level that this CPU and the operating system support.
+    public static var highest: CPULevel { CPULevel(rawValue: Int(cr_cpu_level())) ?? .baseline }
+}
+
+public struct KernelSet: Sendable {
+    public let level: CPULevel
+    public let tileSizes: TileSizes
+    private let kernels: [Kernel]
+
+    public init(level: CPULevel) {
+        self.level = level
+        #if arch(x86_64)
+        switch level {
+        case .baseline:
+            tileSizes = Kernels.tileSizes
+            kernels = KernelName.allCases.map { Kernels.kernel($0) }
+        case .avx2:
+            tileSizes = KernelsAVX2.tileSizes
+            kernels = KernelName.allCases.map { KernelsAVX2.kernel($0) }
+        case .avx512:
+            tileSizes = KernelsAVX512.tileSizes
+            kernels = KernelName.allCases.map { KernelsAVX512.kernel($0) }
+        }
+        #else
+        tileSizes = Kernels.tileSizes
+        kernels = KernelName.allCases.map { Kernels.kernel($0) }
+        #endif
+    }
+
+    public subscript(_ name: KernelName) -> Kernel { kernels[name.rawValue] }
+
+    /// The level in force: the highest one, or the one that CHAINRULE_CPU names if this CPU has it.
+    public static let current: KernelSet = {
+        var level = CPULevel.highest
+        if let text = getenv("CHAINRULE_CPU") {
+            let wanted = String(cString: text)
+            if let forced = CPULevel.allCases.first(where: { $0.name == wanted }), forced.rawValue <= level.rawValue {
+                level = forced
+            }
+        }
+        return KernelSet(level: level)
+    }()
+}

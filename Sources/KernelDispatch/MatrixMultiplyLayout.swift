@@ -1,0 +1,262 @@
+// The decisions of a matrix product's plan: tile, packing, pieces. Measured on Zen 4 and meant to
+// be near enough elsewhere; none of them changes a bit of the result except the length of a block
+// of k, which therefore depends on k and the element type alone.
+
+import KernelInterface
+
+struct MatrixMultiplyLayout {
+    typealias Slot = MatrixMultiplySlot
+    typealias Flags = MatrixMultiplyFlags
+
+    private var p: MatrixMultiplyProblem
+    /// Run as C^T = B^T . A^T: a single column becomes a single row, whose vectors are full.
+    private let isSwapped: Bool
+    private let vectors: Int
+    private let lanes: Int
+    private let size: Int
+    private let isTransposed: Bool
+    private var shared = false
+    private var local = false
+    private var packRows = false
+    private var fetchRows = false
+    private var pieceRows: Int
+    private var pieceColumns: Int
+    private var together = 1
+    private let nanoseconds: Double
+
+    init(
+        _ problem: MatrixMultiplyProblem, tile: TileSizes, packing: MatrixMultiplyPlan.ColumnPacking,
+        packRows: Bool?, pieces: Int?
+    ) {
+        p = problem
+        size = p.isDouble ? 8 : 4
+        lanes = 64 / size
+        isSwapped = p.n == 1 && p.m > 1 && p.cRowStride == 1 && p.savedRowStride == 1
+        if isSwapped { Self.transpose(&p) } else { Self.mergeBatch(&p) }
+        isTransposed = p.bColumnStride != 1
+        vectors = Self.tileVectors(rows: p.m, columns: p.n, lanes: lanes, tile: tile)
+        nanoseconds = Self.estimate(p, size: size)
+        let width = vectors * lanes
+
+        // How B is read.
+        switch packing {
+        case .automatic:
+            // Transposed B must be turned round; rows of B far apart cost the CPU's prefetching and
+            // address translation more than packing does, if they are used often enough.
+            let distance = p.bRowStride * size
+            if isTransposed || (p.m > 64 && distance >= 2048) {
+                shared = p.m > 256
+                local = !shared
+            }
+        case .never: local = isTransposed
+        case .eachPiece: local = true
+        case .shared: shared = true
+        }
+
+        // Pieces: at most so wide that a block of their columns stays in the second-level cache, then
+        // halved until there are enough of them, in an order that keeps reuse: rows share the packing
+        // of B, columns that of A.
+        let widest = size == 4 ? 512 : 256
+        pieceRows = Self.split(p.m, into: (p.m + 0xfffff) >> 20, multiple: 1)
+        pieceColumns = Self.split(p.n, into: (p.n + widest - 1) / widest, multiple: width)
+        let wanted = pieces ?? (nanoseconds < 20_000 ? 1 : max(2, Int(min(32, nanoseconds / 40_000))))
+        let quarter = widest / 4
+        let limits: [(rows: Int, columns: Int)] =
+            local
+            ? [(p.m, quarter), (256, quarter), (256, quarter / 2)]
+            : shared || p.m > 128
+                ? [(96, widest), (96, quarter), (48, quarter), (24, quarter / 2)]
+                : [(p.m, quarter), (24, quarter), (12, quarter / 2)]
+        for limit in limits {
+            while countDown * countAcross * p.batchCount < wanted {
+                if pieceRows >= 2 * limit.rows && pieceRows > 1 {
+                    pieceRows = Self.split(pieceRows, into: 2, multiple: 1)
+                } else if pieceColumns >= 2 * max(width, limit.columns) {
+                    pieceColumns = Self.split(pieceColumns, into: 2, multiple: width)
+                } else {
+                    break
+                }
+            }
+        }
+        if p.batchCount > 1 && countDown * countAcross == 1 {
+            together = max(1, min(p.batchCount, Int(10_000 * Double(p.batchCount) / nanoseconds)))
+        }
+
+        // How A is read. Rows a large power of two apart share few sets of the cache; a strip of
+        // transposed A is worth copying only if many tiles use it.
+        let isRowMajor = p.aColumnStride == 1
+        let conflicting =
+            isRowMajor ? p.aRowStride * size % 2048 == 0 : p.aColumnStride * size % 4096 == 0 && pieceColumns >= 256
+        self.packRows = packRows ?? (conflicting && p.m > 4 && pieceColumns > width)
+        fetchRows = p.m * p.k * size > 256 << 10 && pieceColumns > width && (!isRowMajor || self.packRows)
+    }
+
+    private var countDown: Int { (p.m + pieceRows - 1) / pieceRows }
+    private var countAcross: Int { (p.n + pieceColumns - 1) / pieceColumns }
+
+    /// The length of a block of k.
+    private var blockLength: Int {
+        let longest = size == 4 ? 384 : 256
+        let blocks = max(1, (p.k + longest - 1) / longest)
+        return max(4, ((p.k + blocks - 1) / blocks + 3) / 4 * 4)
+    }
+
+    private static func transpose(_ p: inout MatrixMultiplyProblem) {
+        let q = p
+        (p.m, p.n) = (1, q.m)
+        (p.aRowStride, p.aColumnStride) = (q.bColumnStride, q.bRowStride)
+        (p.bRowStride, p.bColumnStride) = (q.aColumnStride, q.aRowStride)
+        (p.aBatchStride, p.bBatchStride) = (q.bBatchStride, q.aBatchStride)
+        p.cRowStride = p.n
+        p.savedRowStride = p.n
+        if p.k <= 1 && p.bColumnStride != 1 && p.bRowStride == 1 { p.bRowStride = 1 }
+    }
+
+    /// A batch whose rows of A and C follow each other is one taller matrix.
+    private static func mergeBatch(_ p: inout MatrixMultiplyProblem) {
+        if p.batchCount == 1 || (p.bBatchStride == 0 && !p.hasColumnSums && p.aBatchStride == p.m * p.aRowStride
+            && p.cBatchStride == p.m * p.cRowStride && p.savedRowStride == p.cRowStride)
+        {
+            p.m *= p.batchCount
+            p.batchCount = 1
+            (p.aBatchStride, p.bBatchStride, p.cBatchStride) = (0, 0, 0)
+        }
+    }
+
+    /// Vectors in a row of a tile: few rows take wider tiles.
+    private static func tileVectors(rows: Int, columns: Int, lanes: Int, tile: TileSizes) -> Int {
+        var vectors = tile.vectors
+        switch (tile.rows, rows) {
+        case (12, 1...2): vectors = 8
+        case (12, 3...4): vectors = 4
+        case (6, 1): vectors = 4
+        case (6, 2): vectors = 2
+        case (3, 1): vectors = 2
+        default: break
+        }
+        while vectors > 1 && (vectors - 1) * lanes >= columns { vectors /= 2 }
+        return vectors
+    }
+
+    private static func estimate(_ p: MatrixMultiplyProblem, size: Int) -> Double {
+        let m = Double(p.m)
+        let n = Double(p.n)
+        let k = Double(p.k)
+        let arithmetic = 2 * m * n * k / (size == 4 ? 100 : 50)
+        let memory = Double(size) * (m * k + k * n + m * n) / 40
+        return Double(p.batchCount) * (30 + max(arithmetic, memory))
+    }
+
+    private static func split(_ count: Int, into parts: Int, multiple: Int) -> Int {
+        let part = (count + parts - 1) / parts
+        return (part + multiple - 1) / multiple * multiple
+    }
+
+    // MARK: - steps
+
+    private var packedMatrices: Int { p.bBatchStride == 0 ? 1 : p.batchCount }
+    private var partialInWorkspace: Bool { p.accumulate && blockLength < p.k }
+    /// Columns that are packed and multiplied before the next ones are: what is packed should still be
+    /// in the last-level cache when it is used, and not take as much memory again as B does.
+    private var columnsPerChunk: Int {
+        let most = (8 << 20) / max(1, p.k * size) / pieceColumns
+        return !shared || p.batchCount > 1 || partialInWorkspace ? p.n : min(p.n, max(1, most) * pieceColumns)
+    }
+    private func padded(_ columns: Int) -> Int {
+        (columns + vectors * lanes - 1) / (vectors * lanes) * vectors * lanes
+    }
+    private var packedBytes: Int { shared ? packedMatrices * padded(columnsPerChunk) * p.k * size : 0 }
+    var workspaceBytes: Int {
+        packedBytes + (partialInWorkspace ? p.batchCount * p.m * p.n * size : 0)
+    }
+
+    var steps: [MatrixMultiplyPlan.Step] {
+        var steps: [MatrixMultiplyPlan.Step] = []
+        let chunk = columnsPerChunk
+        for first in stride(from: 0, to: p.n, by: chunk) {
+            let columns = first..<min(p.n, first + chunk)
+            if shared && p.k > 0 { steps.append(packStep(columns)) }
+            steps.append(multiplyStep(columns))
+        }
+        return steps
+    }
+
+    private func call(_ columns: Range<Int>, columnsPerPiece: Int, flags: Int) -> KernelCall {
+        var call = KernelCall()
+        call.isDouble = p.isDouble
+        call.integers[Slot.rows] = p.m
+        call.integers[Slot.columns] = columns.upperBound
+        call.integers[Slot.depth] = p.k
+        call.integers[Slot.aRow] = p.aRowStride
+        call.integers[Slot.aColumn] = p.aColumnStride
+        call.integers[Slot.bRow] = p.bRowStride
+        call.integers[Slot.bColumn] = p.bColumnStride
+        call.integers[Slot.cRow] = p.cRowStride
+        call.integers[Slot.savedRow] = p.savedRowStride
+        call.integers[Slot.aBatch] = p.batchCount == 1 ? 0 : p.aBatchStride
+        call.integers[Slot.bBatch] = p.batchCount == 1 ? 0 : p.bBatchStride
+        call.integers[Slot.cBatch] = p.batchCount == 1 ? 0 : p.cBatchStride
+        call.integers[Slot.blockLength] = blockLength
+        call.integers[Slot.pieceShape] =
+            pieceRows | columnsPerPiece << 20 | (columns.lowerBound / (vectors * lanes)) << 40
+        let across = (columns.count + columnsPerPiece - 1) / columnsPerPiece
+        call.integers[Slot.pieceCounts] = countDown | across << 24 | together << 48
+        call.integers[Slot.flags] =
+            flags | vectors << 16 | (isTransposed ? Flags.transposedB : 0) | p.batchCount << 32
+        return call
+    }
+
+    private func packStep(_ columns: Range<Int>) -> MatrixMultiplyPlan.Step {
+        let width = vectors * lanes
+        let columnsPerPiece = max(width, 128 / width * width)
+        let groups = (columns.count + columnsPerPiece - 1) / columnsPerPiece
+        let blocks = (p.k + blockLength - 1) / blockLength
+        return .init(
+            kernel: .packColumns, call: call(columns, columnsPerPiece: columnsPerPiece, flags: Flags.sharedB),
+            operandSlots: [(isSwapped ? .a : .b, Slot.b), (.workspace, Slot.workspace)],
+            pieces: groups * blocks * packedMatrices,
+            cost: Double(packedMatrices * columns.count * p.k * size) / 20)
+    }
+
+    private func multiplyStep(_ columns: Range<Int>) -> MatrixMultiplyPlan.Step {
+        var flags = shared ? Flags.sharedB : local ? Flags.localB : 0
+        if packRows { flags |= Flags.packA }
+        if fetchRows { flags |= Flags.fetchA }
+        if p.hasBias { flags |= isSwapped ? Flags.bias | Flags.biasIsOne : Flags.bias }
+        if p.hasColumnSums { flags |= isSwapped ? Flags.rowSums : Flags.columnSums }
+        if p.accumulate { flags |= Flags.accumulate }
+        if partialInWorkspace { flags |= Flags.partialInWorkspace }
+        var scalars = (0.0, 0.0)
+        switch p.epilogue {
+        case .none: break
+        case .forward(.identity, _, _), .backward(.identity, _, _): break
+        case .forward(.relu, _, _): flags |= Flags.relu
+        case .backward(.relu, _, _): flags |= Flags.reluGradient
+        case .forward(let function, let a, let b):
+            flags |= Flags.forwardFunction | function.rawValue << 24
+            scalars = (a, b)
+        case .backward(let function, let a, let b):
+            flags |= Flags.backwardFunction | function.rawValue << 24
+            scalars = (a, b)
+        }
+        precondition(
+            !p.accumulate || flags & (Flags.forwardFunction | Flags.backwardFunction) == 0,
+            "a matrix product that accumulates takes no function but relu")
+        var call = call(columns, columnsPerPiece: pieceColumns, flags: flags)
+        call.scalars[Slot.functionA] = scalars.0
+        call.scalars[Slot.functionB] = scalars.1
+        var slots: [(role: MatrixMultiplyPlan.Role, slot: Int)] = [
+            (.a, isSwapped ? Slot.b : Slot.a), (.b, isSwapped ? Slot.a : Slot.b), (.c, Slot.c),
+        ]
+        if p.hasBias { slots.append((.bias, Slot.bias)) }
+        if p.hasColumnSums { slots.append((.columnSums, Slot.columnSums)) }
+        if flags & (Flags.reluGradient | Flags.backwardFunction) != 0 { slots.append((.saved, Slot.saved)) }
+        if workspaceBytes > 0 { slots.append((.workspace, Slot.workspace)) }
+        let groups = (p.batchCount + together - 1) / together
+        let across = (columns.count + pieceColumns - 1) / pieceColumns
+        return .init(
+            kernel: .matrixMultiply, call: call, operandSlots: slots, pieces: countDown * across * groups,
+            cost: nanoseconds * Double(columns.count) / Double(p.n))
+    }
+}
+

@@ -1,0 +1,147 @@
+// How a matrix product is carried out: everything that can be decided from its shape is decided
+// here, once, and handed to the kernels as integers. A plan is a list of steps; the executor sets
+// the pointers of a step's roles and runs its pieces, in any order and on any threads, one step
+// after the other.
+
+import KernelInterface
+
+/// C[m x n] = epilogue(A[m x k] . B[k x n]), `batchCount` times. Strides are in elements; A and B
+/// have a unit stride in one of theirs, C in its columns.
+public struct MatrixMultiplyProblem: Sendable {
+    public enum Epilogue: Sendable {
+        case none
+        /// c = f(c); the function's two scalars.
+        case forward(UnaryFunction, Double, Double)
+        /// c = c * f'(saved), where saved is f's y or, if its derivative needs it, its x.
+        case backward(UnaryFunction, Double, Double)
+    }
+
+    public var m: Int
+    public var n: Int
+    public var k: Int
+    public var isDouble = false
+    public var aRowStride: Int
+    public var aColumnStride: Int
+    public var bRowStride: Int
+    public var bColumnStride: Int
+    public var cRowStride: Int
+    public var savedRowStride: Int
+    public var batchCount = 1
+    public var aBatchStride = 0
+    public var bBatchStride = 0
+    /// Also that of `saved`.
+    public var cBatchStride = 0
+    /// Adds bias[n] to every row before the epilogue's function.
+    public var hasBias = false
+    /// Also sums B's columns over k (n sums per matrix of the batch): the gradient of a bias.
+    public var hasColumnSums = false
+    /// Adds the result to what C holds; not together with a function other than relu.
+    public var accumulate = false
+    public var epilogue = Epilogue.none
+
+    /// Row-major, dense operands; `transposedA` and `transposedB` mean that the arrays hold the
+    /// transposes, k x m and n x k.
+    public init(m: Int, n: Int, k: Int, transposedA: Bool = false, transposedB: Bool = false, isDouble: Bool = false) {
+        self.m = m
+        self.n = n
+        self.k = k
+        self.isDouble = isDouble
+        aRowStride = transposedA ? 1 : k
+        aColumnStride = transposedA ? m : 1
+        bRowStride = transposedB ? 1 : n
+        bColumnStride = transposedB ? k : 1
+        cRowStride = n
+        savedRowStride = n
+        aBatchStride = m * k
+        bBatchStride = k * n
+        cBatchStride = m * n
+    }
+}
+
+public struct MatrixMultiplyPlan {
+    public enum Role: Int, CaseIterable, Sendable {
+        case a, b, c, bias, columnSums, saved, workspace
+    }
+
+    public struct Step {
+        public let kernel: KernelName
+        /// Integers and scalars are set, pointers nil.
+        public var call: KernelCall
+        /// Which pointer slot each role goes to; roles that the step doesn't use are left out.
+        public let operandSlots: [(role: Role, slot: Int)]
+        public let pieces: Int
+        /// Nanoseconds on one core, roughly.
+        public let cost: Double
+    }
+
+    /// Whether columns of B are copied to panels before use, and by whom. Bits don't depend on it.
+    public enum ColumnPacking: Sendable { case automatic, never, eachPiece, shared }
+
+    /// Shared by the steps, 64-byte aligned.
+    public var workspaceBytes = 0
+    public var steps: [Step] = []
+
+    /// The other parameters than the problem are for tests and measurements.
+    public init(
+        _ problem: MatrixMultiplyProblem, kernels: KernelSet = .current, packing: ColumnPacking = .automatic,
+        packRows: Bool? = nil, pieces: Int? = nil
+    ) {
+        guard problem.m > 0, problem.n > 0, problem.batchCount > 0 else { return }
+        if case .automatic = packing, packRows == nil, pieces == nil, let step = MatrixMultiplyPlan.smallStep(problem) {
+            steps = [step]
+            return
+        }
+        let layout = MatrixMultiplyLayout(
+            problem, tile: kernels.tileSizes, packing: packing, packRows: packRows, pieces: pieces)
+        workspaceBytes = layout.workspaceBytes
+        steps = layout.steps
+    }
+}
+
+extension MatrixMultiplyPlan {
+    /// Products of at most this many multiplications take the kernel without set-up.
+    private static let smallWork = 4096
+
+    private static func smallStep(_ problem: MatrixMultiplyProblem) -> Step? {
+        guard problem.batchCount == 1, !problem.accumulate, problem.k <= 256, problem.m <= smallWork, problem.n <= smallWork,
+            problem.m * problem.n * problem.k <= smallWork, problem.cRowStride == problem.n,
+            problem.savedRowStride == problem.n
+        else { return nil }
+        typealias Slot = MatrixMultiplySlot
+        typealias Flags = MatrixMultiplyFlags
+        // A single column whose rows of A lie side by side is a single row of the transpose.
+        let isSwapped = problem.n == 1 && problem.aRowStride == 1 && !problem.hasBias
+        var call = KernelCall()
+        call.isDouble = problem.isDouble
+        call.integers[Slot.rows] = isSwapped ? 1 : problem.m
+        call.integers[Slot.columns] = isSwapped ? problem.m : problem.n
+        call.integers[Slot.depth] = problem.k
+        call.integers[Slot.aRow] = isSwapped ? problem.bColumnStride : problem.aRowStride
+        call.integers[Slot.aColumn] = isSwapped ? problem.bRowStride : problem.aColumnStride
+        call.integers[Slot.bRow] = isSwapped ? problem.aColumnStride : problem.bRowStride
+        call.integers[Slot.bColumn] = isSwapped ? problem.aRowStride : problem.bColumnStride
+        var flags = problem.hasBias ? Flags.bias : 0
+        if problem.hasColumnSums { flags |= isSwapped ? Flags.rowSums : Flags.columnSums }
+        var slots: [(role: Role, slot: Int)] = [
+            (.a, isSwapped ? Slot.b : Slot.a), (.b, isSwapped ? Slot.a : Slot.b), (.c, Slot.c),
+        ]
+        switch problem.epilogue {
+        case .none, .forward(.identity, _, _), .backward(.identity, _, _): break
+        case .forward(let function, let a, let b):
+            flags |= Flags.forwardFunction | function.rawValue << 24
+            call.scalars[Slot.functionA] = a
+            call.scalars[Slot.functionB] = b
+        case .backward(let function, let a, let b):
+            flags |= Flags.backwardFunction | function.rawValue << 24
+            call.scalars[Slot.functionA] = a
+            call.scalars[Slot.functionB] = b
+            slots.append((.saved, Slot.saved))
+        }
+        call.integers[Slot.flags] = flags
+        if problem.hasBias { slots.append((.bias, Slot.bias)) }
+        if problem.hasColumnSums { slots.append((.columnSums, Slot.columnSums)) }
+        return Step(
+            kernel: .smallProduct, call: call, operandSlots: slots, pieces: 1,
+            cost: 20 + Double(problem.m * problem.n * problem.k) / 4)
+    }
+}

@@ -1,0 +1,58 @@
+// The names of all kernels. A new kernel: its file in Kernels/, a line here, a line in
+// Kernels/Table.swift (the compiler insists), its test.
+
+public enum KernelName: Int, CaseIterable, Sendable {
+    // Matrix product
+    case matrixMultiply
+    case packColumns
+    case smallProduct
+    // Elementwise
+    case unaryForward
+    case unaryBackward
+    // Elementwise of two variables, sums of arrays
+    case binaryFlat
+    case binaryStrided
+    case binaryBackwardFlat
+    case binaryBackwardStrided
+    case accumulate
+    // Reductions
+    case reduceFlat
+    case reduceFlatFinish
+    case reduceColumns
+    case reduceStrided
+    // Copies
+    case copyStrided
+    case fill
+    case gatherRows
+    case gatherLabels
+    // Softmax and losses
+    case softmaxForward
+    case softmaxBackward
+    case elementLoss
+    case crossEntropy
+    case weightSum
+    case lossFinish
+    // Optimizers
+    case sgd
+    case adam
+    case rmsprop
+    case gradientStatistics
+    case gradientStatisticsFinish
+    // Random numbers
+    case randomUniform
+    case randomNormal
+    case dropout
+}
+
+/// What a CPU level's matrix product is built for; sizes of its register tile.
+@frozen
+public struct TileSizes: Sendable {
+    /// Rows of the tile.
+    public let rows: Int
+    /// Vectors (16 floats or 8 doubles) in a row of the tile.
+    public let vectors: Int
+    @inlinable public init(rows: Int, vectors: Int) {
+        self.rows = rows
+        self.vectors = vectors
+    }
+}

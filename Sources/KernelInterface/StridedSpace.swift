@@ -1,0 +1,58 @@
+// How a kernel walks arrays that are not contiguous: broadcast, transposed or sliced. A call holds
+// a pointer to one of these in the plan's memory; it is made once, when the plan is made.
+
+/// Up to eight dimensions with the strides, in elements, of up to three operands. The last
+/// dimension is the inner loop (the columns); the others, counted row by row, are the rows.
+@frozen
+public struct StridedSpace: Sendable {
+    /// Product of the outer sizes.
+    public private(set) var rows = 1
+    /// Size of the last dimension.
+    public private(set) var columns = 1
+    public private(set) var columnStrides = InlineArray<3, Int>(repeating: 0)
+    public private(set) var outerRank = 0
+    public private(set) var outerSizes = InlineArray<7, Int>(repeating: 1)
+    /// By operand, then by outer dimension.
+    public private(set) var outerStrides = InlineArray<3, InlineArray<7, Int>>(
+        repeating: InlineArray<7, Int>(repeating: 0))
+
+    /// Drops dimensions of size one and joins neighbours that every operand walks as one. `strides`
+    /// has one list per operand (one to three). Nil when more than eight dimensions remain.
+    public init?(sizes: [Int], strides: [[Int]]) {
+        var joined: [(size: Int, strides: [Int])] = []
+        for (dimension, size) in sizes.enumerated() where size != 1 {
+            let own = strides.map { $0[dimension] }
+            if let last = joined.last, zip(last.strides, own).allSatisfy({ $0 == $1 * size }) {
+                joined[joined.count - 1] = (last.size * size, own)
+            } else {
+                joined.append((size, own))
+            }
+        }
+        guard joined.count <= 8, strides.count <= 3 else { return nil }
+        if let last = joined.popLast() {
+            columns = last.size
+            for (operand, stride) in last.strides.enumerated() { columnStrides[operand] = stride }
+        } else {
+            // A single element: as good as contiguous.
+            for operand in strides.indices { columnStrides[operand] = 1 }
+        }
+        outerRank = joined.count
+        for (dimension, outer) in joined.enumerated() {
+            rows *= outer.size
+            outerSizes[dimension] = outer.size
+            for (operand, stride) in outer.strides.enumerated() { outerStrides[operand][dimension] = stride }
+        }
+    }
+
+    /// Elements in all.
+    public var count: Int { rows * columns }
+
+    /// Rows in one piece of work: about `elementsPerPiece` elements, but 16 rows, which make a tile
+    /// of a transpose, while they are not many more.
+    public var rowsPerPiece: Int {
+        max(Self.rowsPerPiece(columns: columns), min(16, 8 * elementsPerPiece / max(1, columns)))
+    }
+
+    /// The same for rows x columns without strides: softmax, losses, gathered rows.
+    public static func rowsPerPiece(columns: Int) -> Int { max(1, elementsPerPiece / max(1, columns)) }
+}

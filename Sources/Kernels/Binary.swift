@@ -1,0 +1,93 @@
+// The functions of two variables: value and both derivatives side by side. Conventions at the
+// edges are PyTorch's.
+
+import KernelInterface
+
+protocol BinaryOperation {
+    static func value<V: KernelMath>(_ x: V, _ y: V) -> V
+    /// The loss's gradient in x, from its gradient dz in z = value(x, y).
+    static func gradientX<V: KernelMath>(_ dz: V, _ x: V, _ y: V, _ z: V) -> V
+    static func gradientY<V: KernelMath>(_ dz: V, _ x: V, _ y: V, _ z: V) -> V
+}
+
+enum Addition: BinaryOperation {
+    @inline(__always) static func value<V: KernelMath>(_ x: V, _ y: V) -> V { x + y }
+    @inline(__always) static func gradientX<V: KernelMath>(_ dz: V, _: V, _: V, _: V) -> V { dz }
+    @inline(__always) static func gradientY<V: KernelMath>(_ dz: V, _: V, _: V, _: V) -> V { dz }
+}
+
+enum Subtraction: BinaryOperation {
+    @inline(__always) static func value<V: KernelMath>(_ x: V, _ y: V) -> V { x - y }
+    @inline(__always) static func gradientX<V: KernelMath>(_ dz: V, _: V, _: V, _: V) -> V { dz }
+    @inline(__always) static func gradientY<V: KernelMath>(_ dz: V, _: V, _: V, _: V) -> V { V.zero - dz }
+}
+
+enum Multiplication: BinaryOperation {
+    @inline(__always) static func value<V: KernelMath>(_ x: V, _ y: V) -> V { x * y }
+    @inline(__always) static func gradientX<V: KernelMath>(_ dz: V, _: V, _ y: V, _: V) -> V { dz * y }
+    @inline(__always) static func gradientY<V: KernelMath>(_ dz: V, _ x: V, _: V, _: V) -> V { dz * x }
+}
+
+enum Division: BinaryOperation {
+    @inline(__always) static func value<V: KernelMath>(_ x: V, _ y: V) -> V { x / y }
+    @inline(__always) static func gradientX<V: KernelMath>(_ dz: V, _: V, _ y: V, _: V) -> V { dz / y }
+    @inline(__always) static func gradientY<V: KernelMath>(_ dz: V, _: V, _ y: V, _ z: V) -> V {
+        (V.zero - dz) * (z / y)
+    }
+}
+
+enum Exponentiation: BinaryOperation {
+    @inline(__always) static func value<V: KernelMath>(_ x: V, _ y: V) -> V { V.pow(x, y) }
+    @inline(__always) static func gradientX<V: KernelMath>(_ dz: V, _ x: V, _ y: V, _: V) -> V {
+        // A constant x ** 0 has no slope, not even at x = 0.
+        let slope = y * V.pow(x, y - V(repeating: 1))
+        return V.choose(y .== V(repeating: 0), V(repeating: 0), dz * slope)
+    }
+    @inline(__always) static func gradientY<V: KernelMath>(_ dz: V, _ x: V, _ y: V, _ z: V) -> V {
+        // 0 ** y is constant for y >= 0 (but for the jump at y = 0).
+        let zero = V.zero
+        let slope = z * V.log(x)
+        return dz * V.choose(x .== zero, V.choose(y .>= zero, zero, slope), slope)
+    }
+}
+
+enum Larger: BinaryOperation {
+    @inline(__always) static func value<V: KernelMath>(_ x: V, _ y: V) -> V {
+        V.choose(y .!= y, y, V.atLeast(x, y))
+    }
+    /// Half each where both are equal.
+    @inline(__always) static func gradientX<V: KernelMath>(_ dz: V, _ x: V, _ y: V, _: V) -> V {
+        V.choose(x .< y, V(repeating: 0), V.choose(x .== y, dz * V(repeating: 0.5), dz))
+    }
+    @inline(__always) static func gradientY<V: KernelMath>(_ dz: V, _ x: V, _ y: V, _: V) -> V {
+        V.choose(x .> y, V(repeating: 0), V.choose(x .== y, dz * V(repeating: 0.5), dz))
+    }
+}
+
+/// What runs over vectors of one operation: the forward loop or the backward loop.
+protocol BinaryBody {
+    func run<Operation: BinaryOperation, V: KernelMath>(_: Operation.Type, _: V.Type)
+}
+
+/// One switch per call, then loops specialised for operation and element type.
+@inline(__always) func withBinaryOperation<Body: BinaryBody>(_ code: Int, isDouble: Bool, _ body: Body) {
+    if isDouble {
+        withBinaryOperation(code, DoubleVector.self, body)
+    } else {
+        withBinaryOperation(code, FloatVector.self, body)
+    }
+}
+
+@inline(__always) private func withBinaryOperation<Body: BinaryBody, V: KernelMath>(
+    _ code: Int, _: V.Type, _ body: Body
+) {
+    // init(rawValue:) would be a weak symbol of no CPU level.
+    switch unsafeBitCast(UInt8(truncatingIfNeeded: code), to: BinaryFunction.self) {
+    case .add: body.run(Addition.self, V.self)
+    case .subtract: body.run(Subtraction.self, V.self)
+    case .multiply: body.run(Multiplication.self, V.self)
+    case .divide: body.run(Division.self, V.self)
+    case .power: body.run(Exponentiation.self, V.self)
+    case .maximum: body.run(Larger.self, V.self)
+    }
+}

@@ -1,0 +1,125 @@
+// The matrix product of tiny matrices: a batch of 4 through a layer of 2 x 8. Here deciding and
+// setting up cost more than multiplying, so there is one loop over vectors of columns, four rows at
+// a time, and nothing else. Each element is the same FMA chain over k as in MatrixMultiply.swift.
+//
+// smallProduct. One piece. Slots as in KernelInterface/MatrixMultiplyCall.swift, without batch,
+// packing and blocks; C and saved are dense. Flags: bias, columnSums or rowSums, forwardFunction or
+// backwardFunction (relu too).
+
+import KernelInterface
+
+let smallProductKernel: Kernel = { call, _, _, _ in
+    let arguments = Arguments(call)
+    if arguments.isDouble {
+        smallProduct(DoubleVector.self, arguments)
+    } else {
+        smallProduct(FloatVector.self, arguments)
+    }
+}
+
+private typealias Slot = MatrixMultiplySlot
+private typealias Flags = MatrixMultiplyFlags
+
+@inline(__always)
+private func smallProduct<V: KernelMath>(_: V.Type, _ arguments: Arguments) {
+    let flags = Flags(bits: arguments.integer(Slot.flags))
+    let rows = arguments.integer(Slot.rows)
+    let columns = arguments.integer(Slot.columns)
+    let depth = arguments.integer(Slot.depth)
+    let bRow = arguments.integer(Slot.bRow)
+    let bColumn = arguments.integer(Slot.bColumn)
+    let b = arguments.input(Slot.b, V.Scalar.self)
+    let c = arguments.output(Slot.c, V.Scalar.self)
+    var strip = SmallStrip<V>(
+        a: arguments.input(Slot.a), aRow: arguments.integer(Slot.aRow), aColumn: arguments.integer(Slot.aColumn),
+        b: b, bRow: bRow, bColumn: bColumn, c: c, columns: columns, depth: depth)
+    var column = 0
+    repeat {
+        strip.b = b + column &* bColumn
+        strip.c = c + column
+        strip.count = columns &- column
+        if strip.count > V.lanes { strip.count = V.lanes }
+        strip.bias = flags.has(Flags.bias)
+            ? V.load(arguments.input(Slot.bias, V.Scalar.self) + column, strip.count) : V(repeating: 0)
+        if flags.has(Flags.columnSums) {
+            var sum = V(repeating: 0)
+            for k in 0..<depth { sum += strip.row(k) }
+            sum.store(arguments.output(Slot.columnSums, V.Scalar.self) + column, strip.count)
+        }
+        var row = 0
+        while row &+ 4 <= rows {
+            strip.multiply(InlineArray<4, V>(repeating: V(repeating: 0)), row)
+            row &+= 4
+        }
+        while row < rows {
+            strip.multiply(InlineArray<1, V>(repeating: V(repeating: 0)), row)
+            row &+= 1
+        }
+        column &+= V.lanes
+    } while column < columns
+    if flags.has(Flags.rowSums) {
+        var sum: V.Scalar = 0
+        for k in 0..<depth { sum += strip.a[k &* strip.aColumn] }
+        arguments.output(Slot.columnSums, V.Scalar.self)[0] = sum
+    }
+    let x: V.Scalar = arguments.scalar(Slot.functionA)
+    let y: V.Scalar = arguments.scalar(Slot.functionB)
+    if flags.has(Flags.forwardFunction) {
+        unaryForwardLoop(V.self, flags.function, x, y, UnsafePointer(c), c, rows &* columns)
+    } else if flags.has(Flags.backwardFunction) {
+        unaryBackwardLoop(
+            V.self, flags.function, x, y, UnsafePointer(c), arguments.input(Slot.saved), c, rows &* columns)
+    }
+}
+
+/// One vector of columns.
+private struct SmallStrip<V: KernelMath> {
+    let a: UnsafePointer<V.Scalar>
+    let aRow: Int
+    let aColumn: Int
+    var b: UnsafePointer<V.Scalar>
+    let bRow: Int
+    let bColumn: Int
+    var c: UnsafeMutablePointer<V.Scalar>
+    let columns: Int
+    let depth: Int
+    var count = 0
+    var bias = V(repeating: 0)
+
+    @inline(__always)
+    init(
+        a: UnsafePointer<V.Scalar>, aRow: Int, aColumn: Int, b: UnsafePointer<V.Scalar>, bRow: Int, bColumn: Int,
+        c: UnsafeMutablePointer<V.Scalar>, columns: Int, depth: Int
+    ) {
+        self.a = a
+        self.aRow = aRow
+        self.aColumn = aColumn
+        self.b = b
+        self.bRow = bRow
+        self.bColumn = bColumn
+        self.c = c
+        self.columns = columns
+        self.depth = depth
+    }
+
+    /// B's row k in these columns.
+    @inline(__always)
+    func row(_ k: Int) -> V {
+        let p = b + k &* bRow
+        if bColumn != 1 { return V.loadStrided(p, bColumn, count) }
+        return count == V.lanes ? V.load(p) : V.load(p, count)
+    }
+
+    @inline(__always)
+    func multiply<let R: Int>(_ zero: InlineArray<R, V>, _ row: Int) {
+        var sums = zero
+        let first = a + row &* aRow
+        for k in 0..<depth {
+            let vector = self.row(k)
+            let element = first + k &* aColumn
+            for r in 0..<R { sums[r] = V.fma(V(repeating: element[r &* aRow]), vector, sums[r]) }
+        }
+        let target = c + row &* columns
+        for r in 0..<R { (sums[r] + bias).store(target + r &* columns, count) }
+    }
+}

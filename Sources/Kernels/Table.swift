@@ -1,0 +1,48 @@
+// This CPU level's kernels by name.
+
+import KernelInterface
+
+#if AVX512
+public let tileSizes = TileSizes(rows: 12, vectors: 2)
+#elseif AVX2
+public let tileSizes = TileSizes(rows: 6, vectors: 1)
+#else
+public let tileSizes = TileSizes(rows: 3, vectors: 1)
+#endif
+
+public func kernel(_ name: KernelName) -> Kernel {
+    switch name {
+    case .matrixMultiply: matrixMultiplyKernel
+    case .packColumns: packColumnsKernel
+    case .smallProduct: smallProductKernel
+    case .unaryForward: unaryForwardKernel
+    case .unaryBackward: unaryBackwardKernel
+    case .binaryFlat: binaryFlatKernel
+    case .binaryStrided: binaryStridedKernel
+    case .binaryBackwardFlat: binaryBackwardFlatKernel
+    case .binaryBackwardStrided: binaryBackwardStridedKernel
+    case .accumulate: accumulateKernel
+    case .reduceFlat: reduceFlatKernel
+    case .reduceFlatFinish: reduceFlatFinishKernel
+    case .reduceColumns: reduceColumnsKernel
+    case .reduceStrided: reduceStridedKernel
+    case .copyStrided: copyStridedKernel
+    case .fill: fillKernel
+    case .gatherRows: gatherRowsKernel
+    case .gatherLabels: gatherLabelsKernel
+    case .softmaxForward: softmaxForwardKernel
+    case .softmaxBackward: softmaxBackwardKernel
+    case .elementLoss: elementLossKernel
+    case .crossEntropy: crossEntropyKernel
+    case .weightSum: weightSumKernel
+    case .lossFinish: lossFinishKernel
+    case .sgd: sgdKernel
+    case .adam: adamKernel
+    case .rmsprop: rmspropKernel
+    case .gradientStatistics: gradientStatisticsKernel
+    case .gradientStatisticsFinish: gradientStatisticsFinishKernel
+    case .randomUniform: randomUniformKernel
+    case .randomNormal: randomNormalKernel
+    case .dropout: dropoutKernel
+    }
+}

@@ -1,0 +1,13 @@
+// ELU scaled so that activations normalise themselves (Klambauer et al. 2017)
+
+import KernelInterface
+import Tensors
+
+struct SELU: UnaryLayer {
+    static let kind = "selu"
+    static let documentation = "ELU scaled so that activations normalise themselves (Klambauer et al. 2017), element by element"
+
+    let function = UnaryFunction.selu
+
+    init(_ attributes: Attributes) throws(ChainruleError) {}
+}

@@ -1,0 +1,92 @@
+// A layer's view of the program while it appends its operations.
+
+import KernelInterface
+import Tensors
+
+public final class Emitter {
+    public let program: Program
+    /// Dropout and the like are active.
+    public let isTraining: Bool
+    public let inputShapes: [Shape]
+    public let outputShapes: [Shape]
+    /// The node's number: the random stream of its own.
+    public let node: Int
+    /// Two UInt64, seed and step, for random numbers.
+    public let randomState: Value
+
+    private let inputs: [Value]
+    private let parameterValues: [String: Value]
+    private let gradientValues: [String: Value]
+    public private(set) var outputs: [Value?]
+    /// What forward kept for backward, by the layer's own names.
+    private var saved: [String: Value] = [:]
+
+    // Backward only.
+    public var outputGradients: [Value?] = []
+    public var inputsNeedingGradient: [Bool] = []
+    public private(set) var inputGradients: [Value?] = []
+
+    public init(
+        program: Program, node: Int, isTraining: Bool, inputShapes: [Shape], outputShapes: [Shape], inputs: [Value],
+        parameters: [String: Value], gradients: [String: Value], randomState: Value
+    ) {
+        self.program = program
+        self.node = node
+        self.isTraining = isTraining
+        self.inputShapes = inputShapes
+        self.outputShapes = outputShapes
+        self.inputs = inputs
+        parameterValues = parameters
+        gradientValues = gradients
+        self.randomState = randomState
+        outputs = Array(repeating: nil, count: outputShapes.count)
+        inputGradients = Array(repeating: nil, count: inputs.count)
+    }
+
+    public var isDouble: Bool { program.isDouble }
+
+    // Forward
+
+    public func input(_ index: Int = 0) -> Value { inputs[index] }
+
+    /// The output's value, to be written by the layer's operations.
+    public func output(_ index: Int = 0) -> Value {
+        if let value = outputs[index] { return value }
+        let value = program.value(elements: outputShapes[index].elementCount)
+        outputs[index] = value
+        return value
+    }
+
+    /// The output is another value as it stands (reshape, dropout outside training).
+    public func setOutput(_ index: Int = 0, as value: Value) { outputs[index] = program.alias(of: value) }
+
+    public func parameter(_ name: String) -> Value? { parameterValues[name] }
+
+    public func save(_ name: String, _ value: Value) { saved[name] = value }
+    public func saved(_ name: String) -> Value? { saved[name] }
+
+    /// Workspace of real numbers for this layer.
+    public func workspace(elements: Int) -> Value { program.value(elements: elements) }
+
+    // Backward
+
+    public func needsInputGradient(_ index: Int = 0) -> Bool { inputsNeedingGradient[index] }
+
+    /// The gradient in output `index`.
+    public func outputGradient(_ index: Int = 0) -> Value { outputGradients[index] ?? output(index) }
+
+    /// The gradient in input `index`, to be written by the layer's operations.
+    public func inputGradient(_ index: Int = 0) -> Value {
+        let value = program.value(elements: inputShapes[index].elementCount)
+        inputGradients[index] = value
+        return value
+    }
+
+    /// The gradient in input `index` is another value as it stands.
+    public func setInputGradient(_ index: Int = 0, as value: Value) {
+        inputGradients[index] = program.alias(of: value)
+    }
+
+    /// Where the gradient in a parameter goes; nil when nobody wants it.
+    public func parameterGradient(_ name: String) -> Value? { gradientValues[name] }
+}

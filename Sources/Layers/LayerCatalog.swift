@@ -1,0 +1,25 @@
+// All layers and operations. A new one: its file and a line here; the C ABI, Python, files, the
+// gradient test and the documentation read this list.
+
+public enum LayerCatalog {
+    public static let all: [any Layer.Type] = [
+        Input.self,
+        Linear.self,
+        Identity.self, Flatten.self, Reshape.self, Dropout.self,
+        ReLU.self, LeakyReLU.self, ELU.self, SELU.self, GELU.self, SiLU.self, Sigmoid.self, Tanh.self,
+        Softplus.self, Hardtanh.self, Softmax.self, LogSoftmax.self,
+        ParameterTensor.self, ConstantTensor.self,
+        AddOperation.self, SubtractOperation.self, MultiplyOperation.self, DivideOperation.self,
+        PowerOperation.self, MaximumOperation.self, Matmul.self,
+        Negate.self, Exp.self, Log.self, Sqrt.self, Sin.self, Cos.self, Abs.self,
+        SumOperation.self, MeanOperation.self, Transpose.self, Concat.self, Slice.self,
+    ]
+
+    /// Every node has it.
+    public static let nameAttribute = AttributeSpecification(
+        "name", .text, optional: true, "the node's name, and the first part of its parameters' names")
+
+    public static let kinds: [String] = all.map { $0.kind }
+
+    public static func type(of kind: String) -> (any Layer.Type)? { all.first { $0.kind == kind } }
+}

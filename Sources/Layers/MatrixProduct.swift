@@ -1,0 +1,70 @@
+// Matrix products in a program. They stay whole until the plan has fused what follows them into their
+// last store, then become the steps that KernelDispatch's plan makes of them.
+
+import KernelDispatch
+import KernelInterface
+import Tensors
+
+extension Program {
+    /// c[m x n] = a . b (+ bias), dense and row-major; `transposeA` and `transposeB` mean that the
+    /// arrays hold the transposes. `columnSums` receives the sums of b's columns.
+    public func matrixProduct(
+        m: Int, n: Int, k: Int, a: Value, transposeA: Bool = false, b: Value, transposeB: Bool = false, into c: Value,
+        bias: Value? = nil, columnSums: Value? = nil
+    ) {
+        let problem = MatrixMultiplyProblem(
+            m: m, n: n, k: k, transposedA: transposeA, transposedB: transposeB, isDouble: isDouble)
+        matrixProduct(problem, a: a, b: b, into: c, bias: bias, columnSums: columnSums)
+    }
+
+    public func matrixProduct(
+        _ problem: MatrixMultiplyProblem, a: Value, b: Value, into c: Value, bias: Value? = nil,
+        columnSums: Value? = nil
+    ) {
+        var problem = problem
+        problem.hasBias = bias != nil
+        problem.hasColumnSums = columnSums != nil
+        var operands = [
+            Operand(role: .a, a, .read), Operand(role: .b, b, .read), Operand(role: .c, c, .write),
+        ]
+        if let bias { operands.append(Operand(role: .bias, bias, .read)) }
+        if let columnSums { operands.append(Operand(role: .columnSums, columnSums, .write)) }
+        append(Operation(.matrixProduct(problem), operands))
+    }
+
+    /// Replaces whole products by their steps.
+    public func lowerMatrixProducts(_ kernels: KernelSet) {
+        var lowered: [Operation] = []
+        for operation in operations {
+            guard case .matrixProduct(let problem) = operation.work else {
+                lowered.append(operation)
+                continue
+            }
+            let plan = MatrixMultiplyPlan(problem, kernels: kernels)
+            let workspace = plan.workspaceBytes > 0 ? value(bytes: plan.workspaceBytes) : nil
+            for (number, step) in plan.steps.enumerated() {
+                var operands: [Operand] = []
+                for (role, slot) in step.operandSlots {
+                    if role == .workspace, let workspace {
+                        operands.append(Operand(slot, workspace, number == 0 ? .write : .read))
+                    } else if var operand = operation.operands.first(where: { $0.slot == role.rawValue }) {
+                        operand.slot = slot
+                        operands.append(operand)
+                    }
+                }
+                var one = Operation(.kernel(step.kernel, step.call), operands, pieces: step.pieces, cost: step.cost)
+                one.node = operation.node
+                one.phase = operation.phase
+                lowered.append(one)
+            }
+        }
+        operations = lowered
+    }
+}
+
+extension Operand {
+    /// An operand of a whole product: the slot is the role.
+    public init(role: MatrixMultiplyPlan.Role, _ value: Value, _ access: Access) {
+        self.init(role.rawValue, value, access)
+    }
+}

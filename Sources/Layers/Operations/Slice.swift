@@ -1,0 +1,74 @@
+// Part of a dimension: start, end and step as in Python, with a positive step.
+
+import Tensors
+
+struct Slice: Layer {
+    static let kind = "slice"
+    static let documentation = "elements start, start+step, ... before end of dimension dim; negative indices count from the end"
+    static let attributes = [
+        AttributeSpecification("dim", .integer(.any), default: "1", "the dimension; the batch is 0"),
+        AttributeSpecification("start", .integer(.any), default: "0", "first index"),
+        AttributeSpecification("end", .integer(.any), optional: true, "one past the last index"),
+        AttributeSpecification("step", .integer(.sizes), default: "1", "distance"),
+    ]
+
+    let dimension: Int
+    let start: Int
+    let end: Int?
+    let step: Int
+
+    init(_ attributes: Attributes) throws(ChainruleError) {
+        dimension = attributes.integer("dim")
+        start = attributes.integer("start")
+        end = attributes.has("end") ? attributes.integer("end") : nil
+        step = attributes.integer("step")
+    }
+
+    /// First index and number of elements.
+    private func range(_ size: Int) -> (first: Int, count: Int) {
+        func place(_ index: Int) -> Int {
+            if index >= size { return size }
+            if index >= 0 { return index }
+            return index < -size ? 0 : index + size
+        }
+        let first = place(start)
+        let last = place(end ?? size)
+        return (first, last > first ? (last - first - 1) / step + 1 : 0)
+    }
+
+    func outputShapes(_ inputs: [Shape]) throws(ChainruleError) -> [Shape] {
+        let axis = try inputs[0].axis(dimension, what: "slice's dim")
+        var sizes = inputs[0].dimensions
+        guard sizes[axis] != Shape.batch else {
+            throw ChainruleError(.attribute, "slice's dim", expected: "1 or more, so that the batch stays", got: "\(dimension)")
+        }
+        sizes[axis] = range(sizes[axis]).count
+        return [Shape(sizes)]
+    }
+
+    func forward(_ emit: Emitter) {
+        let (strides, offset) = walk(emit)
+        emit.program.copyStrided(
+            emit.input(), strides: strides, offset: offset, into: emit.output(), strides: emit.outputShapes[0].strides,
+            sizes: emit.outputShapes[0].dimensions)
+    }
+
+    func backward(_ emit: Emitter) {
+        guard emit.needsInputGradient() else { return }
+        let (strides, offset) = walk(emit)
+        let gradient = emit.inputGradient()
+        emit.program.fill(gradient, with: 0, count: emit.inputShapes[0].elementCount)
+        emit.program.copyStrided(
+            emit.outputGradient(), strides: emit.outputShapes[0].strides, into: gradient, strides: strides,
+            toOffset: offset, sizes: emit.outputShapes[0].dimensions)
+    }
+
+    private func walk(_ emit: Emitter) -> (strides: [Int], offset: Int) {
+        let shape = emit.inputShapes[0]
+        guard let axis = try? shape.axis(dimension) else { return (shape.strides, 0) }
+        var strides = shape.strides
+        let offset = range(shape[axis]).first * strides[axis]
+        strides[axis] *= min(step, max(shape[axis], 1))
+        return (strides, offset)
+    }
+}

@@ -1,0 +1,166 @@
+// A plan in the making: values that are written once, and operations that read and write them. The
+// graph's plan fuses, places and lowers it; layers, losses and optimizers only append to it.
+
+import KernelDispatch
+import KernelInterface
+import Tensors
+
+/// A value of a program: some bytes, written by one operation (or given from outside).
+public struct Value: Hashable, Sendable {
+    public let index: Int
+}
+
+/// Where a value's bytes lie.
+public enum Home: Equatable, Sendable {
+    /// In the plan's arena, at a place that the plan chooses.
+    case arena
+    /// In one of the blocks that live longer than a step, at a byte offset.
+    case block(Block, Int)
+    /// In a caller's array, known at each step only.
+    case external(Int)
+    /// The same bytes as another value.
+    case alias(Value)
+    /// A table made with the plan: `Program.tables`.
+    case table(Int)
+}
+
+/// Memory outside the arena.
+public enum Block: Int, CaseIterable, Sendable {
+    case parameters, gradients, optimizer, control
+}
+
+public struct ValueDescription: Sendable {
+    public var home: Home
+    public var byteCount: Int
+    /// Kept to the end of the step: its user reads it then.
+    public var isPinned = false
+}
+
+public enum Access: Sendable, Equatable {
+    case read, write
+}
+
+public struct Operand: Sendable {
+    public var slot: Int
+    public var value: Value
+    public var access: Access
+    public var byteOffset = 0
+
+    public init(_ slot: Int, _ value: Value, _ access: Access, byteOffset: Int = 0) {
+        self.slot = slot
+        self.value = value
+        self.access = access
+        self.byteOffset = byteOffset
+    }
+}
+
+/// One kernel call to be, or (until it is lowered) one whole matrix product.
+public struct Operation: Sendable {
+    public enum Work: Sendable {
+        case kernel(KernelName, KernelCall)
+        case matrixProduct(MatrixMultiplyProblem)
+    }
+
+    public var work: Work
+    public var operands: [Operand]
+    public var pieces = 1
+    /// Estimated nanoseconds on one core.
+    public var cost = 0.0
+    /// The written operand may take the memory of the read one when that is not needed later.
+    public var inPlace: (read: Value, write: Value)?
+    public var node = 0
+    public var phase = Phase.forward
+
+    public init(_ work: Work, _ operands: [Operand], pieces: Int = 1, cost: Double = 0) {
+        self.work = work
+        self.operands = operands
+        self.pieces = pieces
+        self.cost = cost
+    }
+}
+
+/// The parts of a step, in order; each can be run by itself.
+public enum Phase: Int, CaseIterable, Sendable {
+    case forward, loss, backward, check, update
+}
+
+public final class Program {
+    public let isDouble: Bool
+    public var values: [ValueDescription] = []
+    public var operations: [Operation] = []
+    /// Strides for kernels that walk arrays which are not contiguous, and constants.
+    public private(set) var tables: [UnsafeMutableRawPointer] = []
+    /// The node whose operations are being appended.
+    public var node = 0
+    /// The part of the step they belong to.
+    public var phase = Phase.forward
+
+    public init(isDouble: Bool) { self.isDouble = isDouble }
+
+    deinit { for table in tables { table.deallocate() } }
+
+    /// A table for a kernel, kept as long as the program.
+    public func table(_ space: StridedSpace) -> Value {
+        let pointer = UnsafeMutablePointer<StridedSpace>.allocate(capacity: 1)
+        pointer.initialize(to: space)
+        tables.append(UnsafeMutableRawPointer(pointer))
+        return value(bytes: MemoryLayout<StridedSpace>.size, home: .table(tables.count - 1))
+    }
+
+    /// Numbers that kernels read, in the program's type, kept as long as the program.
+    public func constant(_ numbers: [Double]) -> Value {
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: max(numbers.count * elementSize, 64), alignment: 64)
+        for (index, number) in numbers.enumerated() {
+            if isDouble {
+                memory.storeBytes(of: number, toByteOffset: index * 8, as: Double.self)
+            } else {
+                memory.storeBytes(of: Float(number), toByteOffset: index * 4, as: Float.self)
+            }
+        }
+        tables.append(memory)
+        return value(elements: numbers.count, home: .table(tables.count - 1))
+    }
+
+    public var elementSize: Int { isDouble ? 8 : 4 }
+
+    public func value(bytes: Int, home: Home = .arena) -> Value {
+        values.append(ValueDescription(home: home, byteCount: bytes))
+        return Value(index: values.count - 1)
+    }
+
+    /// A value of `elements` real numbers.
+    public func value(elements: Int, home: Home = .arena) -> Value {
+        value(bytes: elements * elementSize, home: home)
+    }
+
+    public func alias(of value: Value) -> Value {
+        self.value(bytes: values[value.index].byteCount, home: .alias(value))
+    }
+
+    /// The value whose memory this one shares.
+    public func root(_ value: Value) -> Value {
+        var value = value
+        while case .alias(let other) = values[value.index].home { value = other }
+        return value
+    }
+
+    public func append(_ operation: Operation) {
+        var operation = operation
+        operation.node = node
+        operation.phase = phase
+        operations.append(operation)
+    }
+
+    /// Appends a kernel call; `fill` sets its integers and scalars.
+    public func call(
+        _ kernel: KernelName, _ operands: [Operand], pieces: Int = 1, cost: Double = 0,
+        inPlace: (read: Value, write: Value)? = nil, _ fill: (inout KernelCall) -> Void = { _ in }
+    ) {
+        var call = KernelCall()
+        call.isDouble = isDouble
+        fill(&call)
+        var operation = Operation(.kernel(kernel, call), operands, pieces: max(pieces, 1), cost: cost)
+        operation.inPlace = inPlace
+        append(operation)
+    }
+}

@@ -1,0 +1,28 @@
+// Memory for tensors: aligned, zeroed, and an error instead of an abort when there is none.
+
+import Glibc
+
+public final class Storage: @unchecked Sendable {
+    public let pointer: UnsafeMutableRawPointer
+    public let byteCount: Int
+
+    /// `byteCount` zero bytes, aligned to 64. Untouched pages of large blocks cost nothing.
+    /// - isZeroed: false for workspace whose first values nobody reads.
+    public init(byteCount: Int, what: String, isZeroed: Bool = true) throws(ChainruleError) {
+        guard byteCount >= 0, byteCount <= Shape.maximumBytes * 4 else {
+            throw .outOfMemory(what, bytes: byteCount)
+        }
+        var raw: UnsafeMutableRawPointer?
+        guard posix_memalign(&raw, 64, max(byteCount, 64)) == 0, let raw else {
+            throw .outOfMemory(what, bytes: byteCount)
+        }
+        if isZeroed { memset(raw, 0, max(byteCount, 64)) }
+        pointer = raw
+        self.byteCount = byteCount
+    }
+
+    deinit { free(pointer) }
+
+    /// 64-byte granules, so that neighbours never share a cache line.
+    public static func aligned(_ bytes: Int) -> Int { (bytes + 63) & ~63 }
+}

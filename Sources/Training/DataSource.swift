@@ -1,0 +1,159 @@
+// All samples of a fit or an evaluation: checked once, then handed out batch by batch. Arrays that
+// can't be gathered row by row as they are (inner strides, labels) are copied once at the start.
+
+import Graph
+import KernelDispatch
+import KernelInterface
+import Layers
+import Tensors
+
+final class DataSource {
+    let count: Int
+    let hasWeights: Bool
+    private(set) var views: [ArrayView]
+    private var copies: [Storage] = []
+    private let trainer: Trainer
+    let labels: UInt32
+
+    /// - views: inputs, targets, and sample weights if there are any.
+    init(_ trainer: Trainer, _ given: [ArrayView], hasWeights: Bool, what: String) throws(ChainruleError) {
+        self.trainer = trainer
+        self.hasWeights = hasWeights
+        views = given
+        let buffer = UnsafeMutableBufferPointer<ArrayView>.allocate(capacity: given.count)
+        defer { buffer.deallocate() }
+        _ = buffer.initialize(from: given)
+        let all = UnsafeBufferPointer(buffer)
+        let specifications: [FeedSpecification]
+        do throws(ChainruleError) {
+            specifications = try trainer.specifications(all)
+        } catch {
+            throw what.isEmpty ? error : error.after(what)
+        }
+        let key = trainer.key(all, hasWeights: hasWeights, isTraining: true)
+        count = key.batch ?? 1
+        labels = key.labels
+        for slot in given.indices {
+            var specification = specifications[slot]
+            if !what.isEmpty { specification.name = "\(what): \(specification.name)" }
+            views[slot] = DataSource.withLastDimension(given[slot], specification)
+            try Feeds.check(views[slot], specification, batch: key.batch)
+            try prepare(slot, specification)
+        }
+        if hasWeights, let weights = given.last { try trainer.checkWeights(weights) }
+    }
+
+    /// [batch] for a target of shape [batch, 1].
+    private static func withLastDimension(_ view: ArrayView, _ specification: FeedSpecification) -> ArrayView {
+        guard view.rank + 1 == specification.shape.rank, specification.shape.dimensions.last == 1, specification.kind == .real
+        else { return view }
+        var view = view
+        view.shape[view.rank] = 1
+        view.strides[view.rank] = view.type.size
+        view.rank += 1
+        return view
+    }
+
+    private func prepare(_ slot: Int, _ specification: FeedSpecification) throws(ChainruleError) {
+        let view = views[slot]
+        guard specification.shape.isBatched, view.elementCount > 0 else { return }
+        if case .labels = specification.kind {
+            let feeds = Feeds(type: trainer.model.type, count: 1)
+            let address = try feeds.address(view, specification, slot: 0)
+            guard let copy = feeds.storage(0) else { return }
+            copies.append(copy)
+            views[slot] = ArrayView(address, .int32, view.dimensions)
+            return
+        }
+        if DataSource.rowStep(view) == nil {
+            let copy = try Storage(byteCount: view.elementCount * trainer.model.type.size, what: "a copy of \(specification.name)", isZeroed: false)
+            let contiguous = ArrayView(copy.pointer, trainer.model.type, view.dimensions)
+            copyElements(from: view, to: contiguous)
+            copies.append(copy)
+            views[slot] = contiguous
+        }
+    }
+
+    /// Elements between neighbours of a row, when a row can be walked with one stride.
+    private static func rowStep(_ view: ArrayView) -> Int? {
+        let size = view.type.size
+        guard view.rank > 0, view.strides[0] % size == 0 else { return nil }
+        if view.rank == 1 { return 1 }
+        if view.rank == 2 { return view.strides[1] % size == 0 ? view.strides[1] / size : nil }
+        var row = view
+        row.shape[0] = 1
+        return row.isContiguous ? 1 : nil
+    }
+
+    /// Points the plan at samples `first..<first + batch` of an order (nil: as they come).
+    func load(_ entry: StepPlan, first: Int, batch: Int, order: UnsafePointer<Int32>?) throws(ChainruleError) {
+        for slot in views.indices {
+            let view = views[slot]
+            guard entry.isBatched[slot] else {
+                entry.plan.setExternal(slot, try trainer.feeds.plainAddress(view, slot: slot))
+                continue
+            }
+            let isLabels = entry.expected[slot].classes > 0
+            let fits = isLabels || (view.type == trainer.model.type && view.isContiguous)
+            if order == nil && fits {
+                entry.plan.setExternal(slot, view.data.map { $0 + first * view.strides[0] })
+                continue
+            }
+            let columns = view.elementCount / max(view.shape[0], 1)
+            let size = isLabels ? 4 : trainer.model.type.size
+            let buffer = try trainer.feeds.buffer(slot, bytes: batch * columns * size)
+            if isLabels {
+                gatherLabels(view, first, batch, order, buffer)
+            } else {
+                gather(view, columns, first, batch, order, buffer)
+            }
+            entry.plan.setExternal(slot, buffer)
+        }
+    }
+
+    private func gatherLabels(
+        _ view: ArrayView, _ first: Int, _ batch: Int, _ order: UnsafePointer<Int32>?, _ buffer: UnsafeMutableRawPointer
+    ) {
+        guard let source = view.data?.assumingMemoryBound(to: Int32.self) else { return }
+        let target = buffer.assumingMemoryBound(to: Int32.self)
+        for row in 0..<batch { target[row] = source[order.map { Int($0[first + row]) } ?? first + row] }
+    }
+
+    private func gather(
+        _ view: ArrayView, _ columns: Int, _ first: Int, _ batch: Int, _ order: UnsafePointer<Int32>?,
+        _ buffer: UnsafeMutableRawPointer
+    ) {
+        guard let data = view.data, columns > 0 else { return }
+        var call = KernelCall()
+        call.isDouble = trainer.model.isDouble
+        call.pointers[0] = order == nil ? data + first * view.strides[0] : data
+        call.pointers[1] = buffer
+        call.pointers[2] = order.map { UnsafeMutableRawPointer(mutating: $0 + first) }
+        call.integers[0] = batch
+        call.integers[1] = columns
+        call.integers[2] = view.strides[0] / view.type.size
+        call.integers[3] = Int(view.type.rawValue)
+        call.integers[4] = StridedSpace.rowsPerPiece(columns: columns)
+        call.integers[6] = DataSource.rowStep(view) ?? 1
+        let pieces = (batch + call.integers[4] - 1) / call.integers[4]
+        withUnsafePointer(to: call) {
+            Team.run(
+                KernelSet.current[.gatherRows], UnsafeRawPointer($0), pieces: pieces, scratch: nil,
+                scratchCount: Team.maximumThreads)
+        }
+    }
+
+    /// Samples `range` as a source of their own.
+    func part(_ range: Range<Int>) -> DataSource { DataSource(self, range) }
+
+    private init(_ whole: DataSource, _ range: Range<Int>) {
+        trainer = whole.trainer
+        hasWeights = whole.hasWeights
+        labels = whole.labels
+        copies = whole.copies
+        count = range.count
+        views = whole.views.enumerated().map { slot, view in
+            whole.trainer.isBatched(slot) ? view.rows(range.lowerBound, range.count) : view
+        }
+    }
+}

@@ -1,0 +1,142 @@
+// The caller's arrays on their way into a step: checked against what the plan expects without
+// allocating anything when they fit; the words for the error are found only when they don't.
+
+import Graph
+import Layers
+import Losses
+import Tensors
+
+extension Trainer {
+    /// One array for each input, then each target, then (maybe) the sample weights.
+    public var arrayCount: Int { model.inputs.count + losses.count + 1 }
+
+    /// What is expected of the arrays, with the open batch and names for messages. `views` tells
+    /// whether targets are integers.
+    func specifications(_ views: UnsafeBufferPointer<ArrayView>) throws(ChainruleError) -> [FeedSpecification] {
+        var list = model.inputSpecifications
+        for (index, loss) in losses.enumerated() {
+            let shape = model.nodes[model.outputs[index]].outputShape
+            let target = try loss.target(for: shape, isInteger: !views[list.count].type.isReal)
+            list.append(
+                FeedSpecification(
+                    name: losses.count == 1 ? "the target" : "target \(index)", shape: target.shape,
+                    kind: target.classes.map { .labels(classes: $0) } ?? .real))
+        }
+        list.append(FeedSpecification(name: "sample_weight", shape: [Shape.batch], kind: .real))
+        return list
+    }
+
+    /// The plan's key for these arrays.
+    @inline(__always)
+    func key(_ views: UnsafeBufferPointer<ArrayView>, hasWeights: Bool, isTraining: Bool) -> StepKey {
+        var batch: Int?
+        if let first = firstBatchedInput { batch = views[first].rank > 0 ? views[first].shape[0] : 0 }
+        var labels: UInt32 = 0
+        for index in 0..<losses.count where !views[inputCount + index].type.isReal { labels |= 1 << UInt32(index) }
+        return StepKey(batch: batch, labels: labels & labelMask, hasWeights: hasWeights, isTraining: isTraining)
+    }
+
+    /// Checks the arrays and points the plan at them.
+    func feed(_ entry: StepPlan, _ views: UnsafeBufferPointer<ArrayView>, hasWeights: Bool) throws(ChainruleError) {
+        let count = inputCount + losses.count + (hasWeights ? 1 : 0)
+        for slot in 0..<count where !entry.expected[slot].fits(views[slot]) {
+            throw misfit(views, slot, batch: entry.key.batch)
+        }
+        for slot in 0..<count {
+            let classes = entry.expected[slot].classes
+            if classes == 0 {
+                entry.plan.setExternal(slot, try feeds.plainAddress(views[slot], slot: slot))
+            } else if views[slot].isContiguous,
+                let labels = feeds.labels(
+                    views[slot].data, views[slot].type, entry.labelCount(slot), classes, slot: slot)
+            {
+                entry.plan.setExternal(slot, labels)
+            } else {
+                // The first time, or one is out of range: the long way finds the words.
+                let specifications = try specifications(views)
+                entry.plan.setExternal(slot, try feeds.address(views[slot], specifications[slot], slot: slot))
+            }
+        }
+        if hasWeights { try checkWeights(views[count - 1]) }
+    }
+
+    /// The error for an array that does not fit.
+    private func misfit(_ views: UnsafeBufferPointer<ArrayView>, _ slot: Int, batch: Int?) -> ChainruleError {
+        do throws(ChainruleError) {
+            let specifications = try specifications(views)
+            try Feeds.check(views[slot], specifications[slot], batch: batch)
+        } catch {
+            return error
+        }
+        return ChainruleError(.internal, "array \(slot) does not fit its plan")
+    }
+
+    func checkWeights(_ view: ArrayView) throws(ChainruleError) { try checkSampleWeights(view) }
+
+    /// Whether a step with arrays of the same description may go straight to its plan: they were used
+    /// in place (labels are checked and copied each time), and no other plan came between.
+    public func canStepAgain(_ count: Int, hasWeights: Bool) -> Bool {
+        guard !hasWeights, current < entries.count, entries[current].key.isTraining else { return false }
+        for slot in 0..<count {
+            let view = views[slot]
+            let isLabels = entries[current].expected[slot].classes > 0
+            if isLabels ? !view.isContiguous : view.type != model.type || !view.isContiguous { return false }
+        }
+        lastStep = entries[current]
+        return true
+    }
+
+    public var canRepeatStep: Bool { lastStep != nil }
+
+    /// Points the last step's plan at an array of the caller.
+    @inline(__always)
+    public func point(_ slot: Int, _ data: UnsafeMutableRawPointer?) {
+        (views + slot).pointee.data = data
+    }
+
+    /// A step like the last one, on the arrays that `point` named.
+    public func stepAgain() throws(ChainruleError) -> Double {
+        guard let entry = lastStep else { throw ChainruleError(.internal, "no step to repeat") }
+        if entry.plan.needsScratch && !executor.hasScratchForTeam { try executor.bind(entry.plan) }
+        for slot in 0..<inputCount + losses.count {
+            let data = (views + slot).pointee.data
+            let classes = entry.expected[slot].classes
+            if classes == 0 {
+                entry.plan.setExternal(slot, data)
+            } else if let labels = feeds.labels(data, (views + slot).pointee.type, entry.labelCount(slot), classes, slot: slot) {
+                entry.plan.setExternal(slot, labels)
+            } else {
+                // One is out of range: the long way finds the words.
+                let all = UnsafeBufferPointer(start: UnsafePointer(views), count: inputCount + losses.count)
+                try feed(entry, all, hasWeights: false)
+            }
+        }
+        return try step(entry)
+    }
+
+    func emptyBatch() -> ChainruleError {
+        ChainruleError(.shape, "the batch", expected: "1 sample or more", got: "0")
+    }
+
+    /// One update. The caller holds the trainer and the model. Allocates nothing once the plan for
+    /// this batch size is there.
+    public func step(_ views: UnsafeBufferPointer<ArrayView>, hasWeights: Bool) throws(ChainruleError) -> Double {
+        let entry = try plan(key(views, hasWeights: hasWeights, isTraining: true))
+        try feed(entry, views, hasWeights: hasWeights)
+        if entry.key.batch == 0 { throw emptyBatch() }
+        return try step(entry)
+    }
+}
+
+/// Refuses weights that are negative, NaN or infinite.
+func checkSampleWeights(_ view: ArrayView) throws(ChainruleError) {
+    guard var place = view.data else { return }
+    for index in 0..<view.shape[0] {
+        let weight = view.type == .float32 ? Double(place.loadUnaligned(as: Float.self)) : place.loadUnaligned(as: Double.self)
+        guard weight >= 0, weight.isFinite else {
+            throw ChainruleError(
+                .value, "sample_weight, element \(index)", expected: "a finite number of 0 or more", got: "\(weight)")
+        }
+        place += view.strides[0]
+    }
+}

@@ -1,0 +1,121 @@
+// One optimizer at work on one model: its moments, its count of steps, and a plan of its own that
+// looks over the gradients and then changes the parameters in one pass.
+
+import CPUFeatures
+import Graph
+import KernelInterface
+import Layers
+import Optimizers
+import Tensors
+
+public final class Update: @unchecked Sendable {
+    public let choice: OptimizerChoice
+    /// Updates made so far.
+    public var step = 0
+    /// The moments, one array of the trainable parameters' layout after the other.
+    public private(set) var state: Storage?
+    /// Tied to this model by the first step.
+    public private(set) var model: Model?
+    private var plan: Plan?
+    private var workspace: Storage?
+    private weak var boundTo: Executor?
+    // The learning rate's bits: set from callbacks and other threads.
+    private let lrBits = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
+
+    public init(_ choice: OptimizerChoice) {
+        self.choice = choice
+        lrBits.initialize(to: choice.lr.bitPattern)
+    }
+
+    deinit { lrBits.deallocate() }
+
+    public var lr: Double {
+        get { Double(bitPattern: cr_load_acquire_64(lrBits)) }
+        set { cr_store_release_64(lrBits, newValue.bitPattern) }
+    }
+
+    /// Makes the moments and the plan for a model, once.
+    public func prepare(_ model: Model) throws(ChainruleError) {
+        if let own = self.model {
+            guard own === model else {
+                throw ChainruleError(
+                    .state, "the optimizer's model", expected: "the model of its first step", got: "another one")
+            }
+            return
+        }
+        try model.prepare()
+        let made = try Storage(
+            byteCount: model.trainableBytes * choice.optimizer.state.count, what: "the optimizer's state")
+        plan = try Plan(program(model))
+        state = made
+        self.model = model
+    }
+
+    private func program(_ model: Model) throws(ChainruleError) -> Program {
+        let program = Program(isDouble: model.isDouble)
+        let count = model.trainableBytes / model.type.size
+        let pieces = flatPieces(count)
+        let gradient = program.value(elements: count, home: .block(.gradients, 0))
+        let scale = program.value(bytes: 8, home: .block(.control, Control.gradientScale))
+        let flag = program.value(bytes: 4, home: .block(.control, Control.nonFinite))
+        let flags = program.value(bytes: pieces * 4)
+
+        program.phase = .check
+        var reads = [Operand(0, gradient, .read), Operand(2, flags, .write)]
+        var finish = [Operand(1, flags, .read), Operand(4, flag, .write)]
+        if choice.clipNorm > 0 {
+            let partials = program.value(bytes: pieces * 8)
+            reads.append(Operand(1, partials, .write))
+            finish += [Operand(0, partials, .read), Operand(3, scale, .write)]
+        }
+        program.call(.gradientStatistics, reads, pieces: pieces, cost: Double(count) * 0.1) { $0.integers[0] = count }
+        program.call(.gradientStatisticsFinish, finish) {
+            $0.integers[0] = pieces
+            $0.scalars[0] = choice.clipNorm > 0 ? choice.clipNorm : .infinity
+        }
+
+        program.phase = .update
+        var operands = [
+            Operand(0, program.value(elements: count, home: .block(.parameters, 0)), .write),
+            Operand(1, gradient, .read),
+        ]
+        for index in choice.optimizer.state.indices {
+            let moments = program.value(elements: count, home: .block(.optimizer, index * model.trainableBytes))
+            operands.append(Operand(2 + index, moments, .write))
+        }
+        if choice.clipNorm > 0 { operands.append(Operand(4, scale, .read)) }
+        program.call(choice.optimizer.kernel, operands, pieces: pieces, cost: Double(count) * 0.5) { call in
+            call.integers[0] = count
+            for (index, option) in choice.optimizer.options.enumerated() { call.integers[1 + index] = option }
+        }
+        return program
+    }
+
+    /// Bytes of the moments and the plan's workspace.
+    public var byteCount: Int { (state?.byteCount ?? 0) + (plan?.arenaBytes ?? 0) }
+
+    /// Makes the plan ready to run with the gradients of an executor.
+    public func bind(_ executor: Executor) throws(ChainruleError) {
+        guard let plan, boundTo !== executor else { return }
+        try executor.makeGradients()
+        let workspace = try Storage(byteCount: plan.arenaBytes, what: "the optimizer's workspace")
+        executor.bind(plan, arena: workspace, optimizerState: state)
+        self.workspace = workspace
+        boundTo = executor
+    }
+
+    /// Changes the parameters along the executor's gradients; false, and nothing changed, when a
+    /// gradient is NaN or infinite. Allocates nothing.
+    @inline(__always)
+    public func apply(_ executor: Executor) -> Bool {
+        guard let plan else { return true }
+        executor.run(plan, .check)
+        guard executor.control.pointer.load(fromByteOffset: Control.nonFinite, as: Int32.self) == 0 else { return false }
+        step += 1
+        var scalars = choice.optimizer.scalars(step: step, lr: lr)
+        scalars[7] = choice.clipValue > 0 ? choice.clipValue : .infinity
+        plan.setScalars(.update, scalars, isFirst: step == 1)
+        executor.run(plan, .update)
+        return true
+    }
+}

@@ -1,0 +1,171 @@
+/* Optimizers: their text, stepping by hand, learning rates, gradients that are not finite. */
+#include "support.h"
+
+static void text_refused(void) {
+  static const char *const texts[] = {"", "sdg", "sgd lr", "sgd lr=", "sgd lr=fast", "sgd lr=-1", "sgd lr=nan",
+                                      "sgd lr=inf", "sgd lr=1e400", "sgd momentum=-0.5", "sgd nesterov=true",
+                                      "sgd momentum=0.9 nesterov=perhaps", "sgd weight_decay=-1", "sgd betas=0.9,0.99",
+                                      "sgd lr=0.1 lr=0.2", "sgd lr=0.1,0.2", "sgd clip_norm=-1", "sgd clip_value=-1",
+                                      "adam betas=0.9", "adam betas=0.9,1", "adam betas=-0.1,0.9", "adam betas=1,1,1",
+                                      "adam eps=-1", "adam momentum=0.9", "rmsprop alpha=-1", "rmsprop alpha=x",
+                                      "mse", "sgd;sgd", "\xff"};
+  chainrule_optimizer *optimizer, *unset;
+  size_t i;
+  test_poison(&optimizer, sizeof optimizer);
+  unset = optimizer;
+  FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "text", chainrule_optimizer_create(NULL, &optimizer));
+  FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "optimizer", chainrule_optimizer_create("sgd", NULL));
+  for (i = 0; i < sizeof texts / sizeof *texts; i++) {
+    int before = test_case_failures;
+    FAILS_ONE_OF(BIT(CHAINRULE_ATTRIBUTE) | BIT(CHAINRULE_INVALID_ARGUMENT),
+                 chainrule_optimizer_create(texts[i], &optimizer));
+    if (test_case_failures != before) printf("#   text: \"%s\"\n", texts[i]);
+  }
+  FAILS_SAYING(CHAINRULE_ATTRIBUTE, "position", chainrule_optimizer_create("sgd lr", &optimizer));
+  CHECK(optimizer == unset);
+  REQUIRE_OK(chainrule_optimizer_create("adamw lr=1e-3 betas=0.8,0.99 eps=1e-6 weight_decay=0.1 clip_norm=1", &optimizer));
+  chainrule_optimizer_free(optimizer);
+}
+
+static void learning_rate(void) {
+  static const double wrong[] = {-1, NAN, INFINITY, -INFINITY};
+  chainrule_optimizer *optimizer = NULL;
+  double lr;
+  size_t i;
+  REQUIRE_OK(chainrule_optimizer_create("sgd lr=0.125", &optimizer));
+  test_poison(&lr, sizeof lr);
+  FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_optimizer_get_lr(NULL, &lr));
+  FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_optimizer_get_lr(optimizer, NULL));
+  CHECK_UNTOUCHED(lr);
+  FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_optimizer_set_lr(NULL, 0.5));
+  for (i = 0; i < 4; i++) FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "lr", chainrule_optimizer_set_lr(optimizer, wrong[i]));
+  SUCCEEDS(chainrule_optimizer_get_lr(optimizer, &lr));
+  CHECK(lr == 0.125);
+  SUCCEEDS(chainrule_optimizer_set_lr(optimizer, 0.5));
+  SUCCEEDS(chainrule_optimizer_get_lr(optimizer, &lr));
+  CHECK(lr == 0.5);
+  chainrule_optimizer_free(optimizer);
+  REQUIRE_OK(chainrule_optimizer_create("adam", &optimizer));
+  SUCCEEDS(chainrule_optimizer_get_lr(optimizer, &lr));
+  CHECK(lr == 0.001);
+  chainrule_optimizer_free(optimizer);
+}
+
+/* One number w, loss w * x: the gradient is x. */
+static chainrule_model *product(chainrule_dtype dtype, const char *value) {
+  chainrule_model *model = test_model(dtype, 0);
+  chainrule_node nodes[2];
+  char text[60];
+  snprintf(text, sizeof text, "shape=1 value=%s name=w", value);
+  SUCCEEDS(chainrule_model_add(model, "parameter", text, &nodes[0]));
+  SUCCEEDS(chainrule_model_add(model, "input", "shape=1 batched=false", &nodes[1]));
+  SUCCEEDS(chainrule_model_add_node(model, "mul", "", nodes, 2, NULL));
+  return model;
+}
+
+static double read_w(const chainrule_model *model) {
+  double w = NAN;
+  chainrule_array array = chainrule_vector_float64(&w, 1);
+  SUCCEEDS(chainrule_model_get_parameter(model, "w", &array));
+  return w;
+}
+
+static void step_by_hand(void) {
+  chainrule_model *model = product(CHAINRULE_FLOAT64, "1");
+  chainrule_context *context = NULL;
+  chainrule_optimizer *optimizer = NULL;
+  double x = 3;
+  chainrule_array in = chainrule_vector_float64(&x, 1);
+  REQUIRE_OK(chainrule_context_create(model, &context));
+  REQUIRE_OK(chainrule_optimizer_create("sgd lr=0.25", &optimizer));
+  FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_optimizer_step(NULL, context));
+  FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_optimizer_step(optimizer, NULL));
+  FAILS(CHAINRULE_STATE, chainrule_optimizer_step(optimizer, context)); /* no gradients yet */
+  CHECK(read_w(model) == 1);
+  REQUIRE_OK(chainrule_context_forward(context, &in, 1));
+  REQUIRE_OK(chainrule_context_backward(context, NULL));
+  REQUIRE_OK(chainrule_optimizer_step(optimizer, context));
+  CHECK(read_w(model) == 0.25);
+  REQUIRE_OK(chainrule_optimizer_set_lr(optimizer, 0.5)); /* the gradient is still there */
+  REQUIRE_OK(chainrule_optimizer_step(optimizer, context));
+  CHECK(read_w(model) == -1.25);
+  chainrule_optimizer_free(optimizer);
+  chainrule_context_free(context);
+  chainrule_model_free(model);
+}
+
+static void belongs_to_one_model(void) {
+  chainrule_model *first = product(CHAINRULE_FLOAT32, "1"), *second = product(CHAINRULE_FLOAT32, "1");
+  chainrule_context *one = NULL, *two = NULL, *third = NULL;
+  chainrule_optimizer *optimizer = NULL;
+  float x = 1;
+  chainrule_array in = chainrule_vector(&x, 1);
+  REQUIRE_OK(chainrule_context_create(first, &one));
+  REQUIRE_OK(chainrule_context_create(second, &two));
+  REQUIRE_OK(chainrule_context_create(first, &third));
+  REQUIRE_OK(chainrule_optimizer_create("adam", &optimizer));
+  REQUIRE_OK(chainrule_context_forward(one, &in, 1));
+  REQUIRE_OK(chainrule_context_backward(one, NULL));
+  REQUIRE_OK(chainrule_context_forward(two, &in, 1));
+  REQUIRE_OK(chainrule_context_backward(two, NULL));
+  REQUIRE_OK(chainrule_optimizer_step(optimizer, one));
+  FAILS_ONE_OF(BIT(CHAINRULE_STATE) | BIT(CHAINRULE_INVALID_ARGUMENT), chainrule_optimizer_step(optimizer, two));
+  CHECK(read_w(second) == 1);
+  REQUIRE_OK(chainrule_context_forward(third, &in, 1));
+  REQUIRE_OK(chainrule_context_backward(third, NULL));
+  SUCCEEDS(chainrule_optimizer_step(optimizer, third)); /* another context of the same model */
+  /* Freed in the worst order. */
+  chainrule_model_free(first);
+  chainrule_context_free(third);
+  SUCCEEDS(chainrule_optimizer_step(optimizer, one));
+  chainrule_context_free(one);
+  chainrule_optimizer_free(optimizer);
+  chainrule_model_free(second);
+  chainrule_context_free(two);
+}
+
+/* The gradient overflows although every input is finite: nothing moves, moments included. */
+static void not_finite(void) {
+  static const char *const texts[] = {"sgd lr=0.5", "sgd lr=0.5 momentum=0.9", "adam lr=0.5", "adamw lr=0.5",
+                                      "rmsprop lr=0.5", "sgd lr=0.5 clip_norm=1", "adam lr=0.5 clip_value=1"};
+  size_t i;
+  for (i = 0; i < sizeof texts / sizeof *texts; i++) {
+    chainrule_model *model = product(CHAINRULE_FLOAT32, "1");
+    chainrule_context *context = NULL;
+    chainrule_optimizer *optimizer = NULL;
+    float x = 3e38f, one = 1;
+    double before, after;
+    chainrule_array in = chainrule_vector(&x, 1), small = chainrule_vector(&one, 1);
+    REQUIRE_OK(chainrule_context_create(model, &context));
+    REQUIRE_OK(chainrule_optimizer_create(texts[i], &optimizer));
+    REQUIRE_OK(chainrule_context_forward(context, &in, 1));
+    REQUIRE_OK(chainrule_context_backward(context, NULL));
+    REQUIRE_OK(chainrule_context_forward(context, &in, 1));
+    /* The sum of the two gradients is infinite: noticed here, or else by the step. */
+    if (chainrule_context_backward(context, NULL) == CHAINRULE_OK)
+      FAILS(CHAINRULE_NON_FINITE, chainrule_optimizer_step(optimizer, context));
+    else
+      CHECK_EQUAL(chainrule_last_error()->status, CHAINRULE_NON_FINITE);
+    CHECK(read_w(model) == 1);
+    REQUIRE_OK(chainrule_context_zero_gradients(context));
+    REQUIRE_OK(chainrule_context_forward(context, &small, 1));
+    REQUIRE_OK(chainrule_context_backward(context, NULL));
+    before = read_w(model);
+    SUCCEEDS(chainrule_optimizer_step(optimizer, context));
+    after = read_w(model);
+    CHECK(isfinite(after) && after < before);
+    chainrule_optimizer_free(optimizer);
+    chainrule_context_free(context);
+    chainrule_model_free(model);
+  }
+}
+
+int main(void) {
+  TEST_MAIN("optimizer");
+  RUN(text_refused);
+  RUN(learning_rate);
+  RUN(step_by_hand);
+  RUN(belongs_to_one_model);
+  RUN(not_finite);
+  return test_finish();
+}

@@ -1,0 +1,80 @@
+/* Predicting: what is refused, numbers that are not finite, batches of any size. */
+#include "support.h"
+
+#define ROWS 3
+static void predict_refuses(void) {
+  chainrule_model *model = test_mlp(CHAINRULE_FLOAT32, 1, 4, 8, 2, "tanh");
+  float x[ROWS * 4 * 2], y[ROWS * 2 * 2 + 8], good[ROWS * 2];
+  chainrule_array input = chainrule_matrix(x, ROWS, 4), output = chainrule_matrix(y, ROWS, 2);
+  chainrule_array expected = chainrule_matrix(good, ROWS, 2);
+  test_fill(x, ROWS * 4 * 2, 1);
+  REQUIRE_OK(chainrule_model_predict(model, &input, &expected));
+  test_poison(y, sizeof y);
+  FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "model", chainrule_model_predict(NULL, &input, &output));
+  FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "inputs", chainrule_model_predict(model, NULL, &output));
+  FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "outputs", chainrule_model_predict(model, &input, NULL));
+  FAILS_FOR_BAD_ARRAYS(x, ROWS, 4, chainrule_model_predict(model, &bad, &output));
+  FAILS_FOR_BAD_ARRAYS(y, ROWS, 2, chainrule_model_predict(model, &input, &bad));
+  CHECK(test_is_poisoned(y, sizeof y));
+  output.shape[0] = ROWS + 1;
+  FAILS(CHAINRULE_SHAPE, chainrule_model_predict(model, &input, &output));
+  output.shape[0] = ROWS - 1;
+  FAILS(CHAINRULE_SHAPE, chainrule_model_predict(model, &input, &output));
+  output.shape[0] = ROWS;
+  CHECK(test_is_poisoned(y, sizeof y));
+  SUCCEEDS(chainrule_model_predict(model, &input, &output));
+  CHECK(memcmp(y, good, sizeof good) == 0);
+  chainrule_model_free(model);
+}
+
+/* NaN in gives NaN out, in its own row alone; infinity gives what arithmetic makes of it. */
+static void predict_not_finite(void) {
+  chainrule_model *model = test_mlp(CHAINRULE_FLOAT32, 1, 4, 8, 2, "tanh");
+  float x[ROWS * 4], y[ROWS * 2], good[ROWS * 2];
+  static const float numbers[3] = {NAN, INFINITY, -INFINITY};
+  chainrule_array input = chainrule_matrix(x, ROWS, 4), output = chainrule_matrix(y, ROWS, 2);
+  chainrule_array expected = chainrule_matrix(good, ROWS, 2);
+  int i;
+  test_fill(x, ROWS * 4, 1);
+  REQUIRE_OK(chainrule_model_predict(model, &input, &expected));
+  for (i = 0; i < 3; i++) {
+    x[7] = numbers[i]; /* in the second row */
+    test_poison(y, sizeof y);
+    REQUIRE_OK(chainrule_model_predict(model, &input, &output));
+    CHECK(memcmp(y, good, 2 * sizeof *y) == 0 && memcmp(y + 4, good + 4, 2 * sizeof *y) == 0);
+    CHECK(i > 0 || (isnan(y[2]) && isnan(y[3])));
+    CHECK(i == 0 || (isfinite(y[2]) && isfinite(y[3]))); /* tanh of an infinite number is 1 or -1 */
+  }
+  chainrule_model_free(model);
+}
+
+/* A row's answer does not depend on how many rows come with it; no rows is a batch as well. */
+static void predict_any_batch(void) {
+  enum { MOST = 300 };
+  static float x[MOST * 20], all[MOST * 5], some[MOST * 5];
+  static const int64_t batches[] = {1, 2, 3, 7, 15, 16, 17, 33, 64, 100, 255, MOST};
+  chainrule_model *model = test_mlp(CHAINRULE_FLOAT32, 5, 20, 40, 5, "gelu");
+  chainrule_array input = chainrule_matrix(x, MOST, 20), output = chainrule_matrix(all, MOST, 5);
+  size_t i, j;
+  test_fill(x, MOST * 20, 9);
+  REQUIRE_OK(chainrule_model_predict(model, &input, &output));
+  output.data = some;
+  for (i = 0; i < sizeof batches / sizeof *batches; i++) {
+    input.shape[0] = output.shape[0] = batches[i];
+    REQUIRE_OK(chainrule_model_predict(model, &input, &output));
+    for (j = 0; j < (size_t)batches[i] * 5; j++) CHECK_NEAR(some[j], all[j], 1e-5);
+  }
+  input.shape[0] = output.shape[0] = 0;
+  SUCCEEDS(chainrule_model_predict(model, &input, &output));
+  input.data = output.data = NULL;
+  SUCCEEDS(chainrule_model_predict(model, &input, &output));
+  chainrule_model_free(model);
+}
+
+int main(void) {
+  TEST_MAIN("predict");
+  RUN(predict_refuses);
+  RUN(predict_not_finite);
+  RUN(predict_any_batch);
+  return test_finish();
+}

@@ -1,0 +1,121 @@
+"""Ctrl-C: fit ends after the current batch, and the model and its history are usable."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+import chainrule as cr
+
+PREAMBLE = """
+import os, signal, sys, time, threading
+import numpy as np
+import chainrule as cr
+x = np.random.default_rng(0).normal(size=(4096, 64)).astype("f4")
+y = (x[:, 0] > 0).astype(np.int64)
+model = cr.Sequential(cr.Linear(64, 64), cr.ReLU(), cr.Linear(64, 2))
+model.compile("cross_entropy", "adam", metrics=["accuracy"])
+def squared_error(p, t):
+    return float(np.mean((p - t[:, None]) ** 2)), 2 * (p - t[:, None]) / p.size
+print("ready", flush=True)
+started = time.perf_counter()
+"""
+CHECKS = """
+seconds = time.perf_counter() - started
+assert history.stop_reason == "interrupted", history.stop_reason
+assert history.epochs == len(history["loss"]) if history.epochs else True
+assert np.isfinite(model.predict(x)).all()
+assert model.fit(x, y, epochs=1, verbose=0).stop_reason == "completed"
+print("done", seconds, flush=True)
+"""
+
+
+def run(body, signals=1, delay=0.7):
+    """Starts the program, waits for "ready", interrupts it, returns its output."""
+    environment = dict(os.environ)
+    environment["PYTHONPATH"] = os.pathsep.join([str(Path(cr.__file__).parents[1]), environment.get("PYTHONPATH", "")])
+    program = subprocess.Popen(
+        [sys.executable, "-c", PREAMBLE + textwrap.dedent(body)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
+    )  # fmt: skip
+    try:
+        assert program.stdout.readline() == "ready\n", program.stderr.read()
+        for _ in range(signals):
+            time.sleep(delay)
+            program.send_signal(signal.SIGINT)
+        output, errors = program.communicate(timeout=60)
+    finally:
+        program.kill()
+    assert program.returncode == 0, errors
+    return output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "",
+        "callbacks=[lambda epoch, logs: None], ",
+        "callbacks=[type('C', (), {'on_batch_end': lambda self, batch, logs: None})()], ",
+        "callbacks=[lambda epoch, logs: time.sleep(0.2)], ",
+        "validation_split=0.5, ",
+    ],
+    ids=["plain", "epoch callback", "batch callback", "sleeping callback", "validation"],
+)
+def test_fit_returns_its_history(arguments):
+    output = run(f"history = model.fit(x, y, {arguments}epochs=10**7, verbose=0)" + CHECKS)
+    assert float(output.split()[1]) < 5
+
+
+def test_a_bar_is_no_hindrance():
+    run("history = model.fit(x, y, epochs=10**7, verbose=1)" + CHECKS)
+
+
+def test_a_python_loss():
+    run("model.compile(squared_error, 'adam')\nhistory = model.fit(x, y, epochs=10**7, verbose=0)" + CHECKS)
+
+
+def test_twice_in_a_row():
+    run(
+        """
+        first = model.fit(x, y, epochs=10**7, verbose=0)
+        assert first.stop_reason == "interrupted"
+        history = model.fit(x, y, epochs=10**7, verbose=0, callbacks=[lambda epoch, logs: None])
+        """.replace("        ", "")
+        + CHECKS,
+        signals=2,
+    )
+
+
+def test_on_another_thread_the_main_one_is_interrupted():
+    run(
+        """
+        result = []
+        thread = threading.Thread(target=lambda: result.append(model.fit(x, y, epochs=10**7, verbose=0)))
+        thread.start()
+        try:
+            while True:
+                time.sleep(1)
+        except KeyboardInterrupt:
+            model.stop_training = True
+        thread.join()
+        assert result[0].stop_reason == "callback"
+        print("done", 0)
+        """
+    )
+
+
+def test_the_users_own_handler_is_left_alone():
+    run(
+        """
+        hits = []
+        signal.signal(signal.SIGINT, lambda number, frame: (hits.append(1), setattr(model, "stop_training", True)))
+        history = model.fit(x, y, epochs=10**7, verbose=0)
+        assert hits == [1] and history.stop_reason == "callback"
+        print("done", 0)
+        """
+    )

@@ -1,0 +1,143 @@
+"""Chainrule: neural networks inside your program.
+
+    import chainrule as cr
+    model = cr.Sequential(cr.Linear(64, 64), cr.ReLU(), cr.Linear(64, 10), seed=0)
+    model.compile(loss="cross_entropy", optimizer=cr.Adam(lr=1e-3), metrics=["accuracy"])
+    history = model.fit(x, y, epochs=20, validation_split=0.1)
+
+Layers and parameters have PyTorch's names, training has Keras's. The arithmetic is that of
+libchainrule.so; arrays are NumPy's, and anything else that NumPy or DLPack understands.
+"""
+
+from __future__ import annotations
+
+from ._batch import Batch
+from ._errors import (
+    ArgumentError,
+    AttributeTextError,
+    BusyError,
+    CallbackError,
+    CancelledError,
+    DataError,
+    DtypeError,
+    Error,
+    FileError,
+    FormatError,
+    InternalError,
+    MissingFileError,
+    NonFiniteError,
+    NotFoundError,
+    OutOfMemoryError,
+    ShapeError,
+    StateError,
+)
+from ._functions import abs, concat, cos, exp, log, matmul, maximum, mean, sin, sqrt, sum, transpose
+from ._settings import __version__, cpu_level, describe, get_num_threads, set_num_threads
+from ._symbols import Constant, Input, Node, Parameter
+from .callbacks import Callback, EarlyStopping
+from .formula import minimize, value_and_grad
+from .history import History
+from .layers import (
+    ELU,
+    GELU,
+    SELU,
+    Dropout,
+    Flatten,
+    Hardtanh,
+    Identity,
+    Layer,
+    LeakyReLU,
+    Linear,
+    LogSoftmax,
+    ReLU,
+    Reshape,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
+from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss
+from .model import Model, load, load_checkpoint
+from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+from .sequential import Sequential
+
+__all__ = [
+    "abs",
+    "Adam",
+    "AdamW",
+    "ArgumentError",
+    "AttributeTextError",
+    "Batch",
+    "BCEWithLogitsLoss",
+    "BusyError",
+    "Callback",
+    "CallbackError",
+    "CancelledError",
+    "concat",
+    "Constant",
+    "cos",
+    "cpu_level",
+    "CrossEntropyLoss",
+    "DataError",
+    "describe",
+    "Dropout",
+    "DtypeError",
+    "EarlyStopping",
+    "ELU",
+    "Error",
+    "exp",
+    "FileError",
+    "Flatten",
+    "FormatError",
+    "GELU",
+    "get_num_threads",
+    "Hardtanh",
+    "History",
+    "HuberLoss",
+    "Identity",
+    "Input",
+    "InternalError",
+    "L1Loss",
+    "Layer",
+    "LeakyReLU",
+    "Linear",
+    "load",
+    "load_checkpoint",
+    "log",
+    "LogSoftmax",
+    "Loss",
+    "matmul",
+    "maximum",
+    "mean",
+    "minimize",
+    "MissingFileError",
+    "Model",
+    "MSELoss",
+    "Node",
+    "NonFiniteError",
+    "NotFoundError",
+    "Optimizer",
+    "OutOfMemoryError",
+    "Parameter",
+    "ReLU",
+    "Reshape",
+    "RMSprop",
+    "SELU",
+    "Sequential",
+    "set_num_threads",
+    "SGD",
+    "ShapeError",
+    "Sigmoid",
+    "SiLU",
+    "sin",
+    "Softmax",
+    "Softplus",
+    "sqrt",
+    "StateError",
+    "sum",
+    "Tanh",
+    "transpose",
+    "value_and_grad",
+    "__version__",
+]

@@ -1,0 +1,152 @@
+"""Models: a graph of layers and operations with its parameters."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any, Union
+
+import numpy as np
+
+from ._build import Graph, dtype_of, infos
+from ._inference import Inference
+from ._library import NULL, lib, text
+from ._loop import Loop
+from ._state import (
+    Path,
+    State,
+    check_file,
+    deserialize,
+    file_name,
+    folder_of,
+    load_model,
+    load_trainer,
+    metadata,
+    trainer_bytes,
+    trainer_from_bytes,
+)
+from ._symbols import Node
+from ._training import Training
+
+
+class Model(Inference, Training, Loop, State):
+    """A model from symbolic nodes: ``Model(a, cr.Linear(8, 1)(h + a))``.
+
+    ``inputs`` and ``outputs`` are nodes, or lists of them; predict and fit then take and give lists of
+    arrays in this order. The initial weights are drawn with ``seed``; everything is computed in ``dtype``,
+    "float32" or "float64". Models can be pickled and deep-copied, training state included.
+    """
+
+    seed: int = 0
+    _own_attributes: tuple[str, ...] = ()
+
+    def __init__(
+        self,
+        inputs: Union[Node, Sequence[Node]],
+        outputs: Union[Node, Sequence[Node]],
+        *,
+        seed: int = 0,
+        dtype: Any = "float32",
+    ) -> None:
+        sources = [inputs] if isinstance(inputs, Node) else list(inputs)
+        results = [outputs] if isinstance(outputs, Node) else list(outputs)
+        for node in results:
+            if not isinstance(node, Node):
+                raise TypeError(f"a model's outputs are symbolic nodes; got {node!r}")
+        if not results:
+            raise ValueError("a model needs at least one output")
+        self._adopt(Graph(sources, results, dtype_of(dtype), seed).handle, seed)
+
+    def _adopt(self, handle: Any, seed: int) -> None:
+        self._handle = handle
+        self.seed = seed
+        self._inputs = infos("input", handle)
+        self._outputs = infos("output", handle)
+        self._parameters = infos("parameter", handle)
+        self._dtype = self._outputs[0].dtype
+        self._predictors = {}
+        self._steps = {}
+        self._contexts = threading.local()
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32 or float64: of the parameters, the arithmetic and the outputs."""
+        return self._dtype
+
+    @property
+    def input_shapes(self) -> list[tuple[int, ...]]:
+        """One shape for each input; -1 stands for the batch."""
+        return [info.shape for info in self._inputs]
+
+    @property
+    def output_shapes(self) -> list[tuple[int, ...]]:
+        """One shape for each output; -1 stands for the batch."""
+        return [info.shape for info in self._outputs]
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers training changes."""
+        return sum(info.size for info in self._parameters if info.trainable)
+
+    def summary(self) -> str:
+        """A table of the layers with output shapes and numbers of parameters."""
+        return text(lib.chainrule_model_summary, self._handle)
+
+    def __repr__(self) -> str:
+        inputs = ", ".join(map(str, self.input_shapes))
+        outputs = ", ".join(map(str, self.output_shapes))
+        return f"<{type(self).__name__} {inputs} to {outputs}, {self.parameter_count} parameters>"
+
+    def save_checkpoint(self, path: Path) -> None:
+        """Writes the model with its training state: ``cr.load_checkpoint`` and ``fit(..., resume=True)``
+        then go on, to the same bits as without the pause."""
+        self._require_compiled()
+        check_file(lib.chainrule_trainer_save(self._trainer, file_name(path)), folder_of(path))
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = {
+            "seed": self.seed,
+            "compiled": None,
+            "history": self.history,
+            "attributes": {name: value for name, value in self.__dict__.items() if name in self._own_attributes},
+        }
+        if self._trainer != NULL:
+            state["checkpoint"] = trainer_bytes(self._trainer)
+        else:
+            state["model"] = self._serialize()
+        if self.optimizer is not None:
+            state["compiled"] = (self._loss, self.optimizer, self.metrics)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        trainer = None
+        if "checkpoint" in state:
+            handle, trainer = trainer_from_bytes(state["checkpoint"])
+        else:
+            handle = deserialize(state["model"])
+        self._adopt(handle, state["seed"])
+        self.__dict__.update(state["attributes"])
+        self.history = state["history"]
+        if trainer is not None:
+            self._adopt_trainer(trainer, *state["compiled"])
+        elif state["compiled"] is not None:
+            self.compile(*state["compiled"])
+
+
+def load(path: Path) -> Model:
+    """A model from a file that ``model.save`` (or C's chainrule_model_save) wrote."""
+    model = Model.__new__(Model)
+    model._adopt(load_model(path), int(metadata(path).get("chainrule_seed", 0)))
+    return model
+
+
+def load_checkpoint(path: Path) -> Model:
+    """A compiled model with its training state, from a file that ``model.save_checkpoint`` (or C's
+    chainrule_trainer_save) wrote."""
+    handle, trainer = load_trainer(path)
+    texts = metadata(path)
+    model = Model.__new__(Model)
+    model._adopt(handle, int(texts.get("chainrule_seed", 0)))
+    names = ("chainrule_loss", "chainrule_optimizer", "chainrule_metrics")
+    model._adopt_trainer(trainer, *(texts.get(name, "") for name in names))
+    return model

@@ -1,0 +1,179 @@
+"""The optimizers, with PyTorch's argument names and defaults, and gradient clipping."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any, Optional
+
+from ._errors import check
+from ._library import c_text, ffi, lib
+from ._text import phrase
+
+if TYPE_CHECKING:
+    from .model import Model
+
+
+class Trainer:
+    """A compiled model's chainrule_trainer, as its optimizer sees it."""
+
+    __slots__ = ("handle", "__weakref__")
+
+    def __init__(self, handle: Any) -> None:
+        self.handle = handle
+
+
+class Optimizer:
+    """An optimizer, from the library's text: ``Optimizer("adam lr=0.001 clip_norm=1")``. The subclasses
+    name the arguments.
+
+    Given to ``model.compile`` it says how the model trains; ``step(model)`` serves those who write the
+    loop themselves. ``clip_norm`` limits the norm of all gradients together, ``clip_value`` each element.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        handle = ffi.new("chainrule_optimizer **")
+        check(lib.chainrule_optimizer_create(c_text(text), handle))
+        self._handle = ffi.gc(handle[0], lib.chainrule_optimizer_free)
+        self._trainers: weakref.WeakSet[Trainer] = weakref.WeakSet()
+
+    @property
+    def lr(self) -> float:
+        """The learning rate; setting it holds at once for the models compiled with this optimizer."""
+        value = ffi.new("double *")
+        check(lib.chainrule_optimizer_get_lr(self._handle, value))
+        return float(value[0])
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        check(lib.chainrule_optimizer_set_lr(self._handle, value))
+        for trainer in self._trainers:
+            check(lib.chainrule_trainer_set_lr(trainer.handle, value))
+
+    def step(self, model: Model) -> None:
+        """Changes the model's parameters along ``model.gradients()``. The first call ties the optimizer
+        to the model. NonFiniteError leaves the parameters as they were."""
+        status = lib.chainrule_optimizer_step(self._handle, model._context())
+        if status:
+            check(status)
+
+    def attach(self, trainer: Trainer) -> None:
+        """Gives a new trainer this learning rate, now and whenever it changes."""
+        check(lib.chainrule_trainer_set_lr(trainer.handle, self.lr))
+        self._trainers.add(trainer)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.text!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"text": self.text, "lr": self.lr}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Optimizer.__init__(self, state["text"])
+        self.lr = state["lr"]
+
+
+class SGD(Optimizer):
+    """Gradient descent: v = momentum v + (1 - dampening) g, w = w - lr v."""
+
+    def __init__(
+        self,
+        lr: float = 0.01,
+        momentum: float = 0.0,
+        dampening: float = 0.0,
+        weight_decay: float = 0.0,
+        nesterov: bool = False,
+        *,
+        clip_norm: Optional[float] = None,
+        clip_value: Optional[float] = None,
+    ) -> None:
+        settings = {
+            "lr": lr,
+            "momentum": momentum,
+            "dampening": dampening,
+            "weight_decay": weight_decay,
+            "nesterov": nesterov,
+            "clip_norm": clip_norm,
+            "clip_value": clip_value,
+        }
+        super().__init__(phrase("sgd", settings))
+
+
+class Adam(Optimizer):
+    """Steps along the running mean of gradients over the root of that of their squares.
+    ``weight_decay`` is added to the gradient."""
+
+    _kind = "adam"
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        *,
+        clip_norm: Optional[float] = None,
+        clip_value: Optional[float] = None,
+    ) -> None:
+        settings = {
+            "lr": lr,
+            "betas": betas,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "clip_norm": clip_norm,
+            "clip_value": clip_value,
+        }
+        super().__init__(phrase(self._kind, settings))
+
+
+class AdamW(Adam):
+    """Adam with the weight decay taken from the weights themselves: w = w - lr weight_decay w."""
+
+    _kind = "adamw"
+
+    def __init__(
+        self,
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        *,
+        clip_norm: Optional[float] = None,
+        clip_value: Optional[float] = None,
+    ) -> None:
+        super().__init__(lr, betas, eps, weight_decay, clip_norm=clip_norm, clip_value=clip_value)
+
+
+class RMSprop(Optimizer):
+    """Steps along the gradient over the root of the running mean of its square."""
+
+    def __init__(
+        self,
+        lr: float = 0.01,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        *,
+        clip_norm: Optional[float] = None,
+        clip_value: Optional[float] = None,
+    ) -> None:
+        settings = {
+            "lr": lr,
+            "alpha": alpha,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "momentum": momentum,
+            "clip_norm": clip_norm,
+            "clip_value": clip_value,
+        }
+        super().__init__(phrase("rmsprop", settings))
+
+
+def as_optimizer(value: Any) -> Optimizer:
+    """An optimizer as it is, or one of a text."""
+    if isinstance(value, Optimizer):
+        return value
+    if isinstance(value, str):
+        return Optimizer(value)
+    raise TypeError(f"optimizer must be a cr.Optimizer or a text such as 'adam lr=0.001'; got {value!r}")

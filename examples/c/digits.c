@@ -1,0 +1,133 @@
+/*
+ * Handwritten digits: train a network on 8 x 8 images, hold out a fifth of them, save what was
+ * learned, load it again, and get the same bits. Leaves digits.safetensors and the scores of the
+ * held-out images (digits_scores.f32, raw float32) for python/digits.py to compare with its own.
+ *
+ *     digits [data folder] [output folder]
+ */
+#include <string.h>
+
+#include "csv.h"
+#include "example.h"
+
+#define PIXELS 64
+#define CLASSES 10
+#define EPOCHS 50
+
+/* Images as numbers from 0 to 1, row after row, and the digit each one shows. */
+typedef struct images {
+  int count;
+  float *pixels;
+  int32_t *digits;
+} images;
+
+/* The first of every five images is held out; the others train. */
+static images select_images(const csv_table *table, int held_out) {
+  images set = {0, malloc(sizeof(float) * PIXELS * table->rows), malloc(sizeof(int32_t) * table->rows)};
+  int row, i;
+  if (!set.pixels || !set.digits) exit(EXIT_FAILURE);
+  for (row = 0; row < table->rows; row++) {
+    if ((row % 5 == 0) != held_out) continue;
+    for (i = 0; i < PIXELS; i++) set.pixels[set.count * PIXELS + i] = (float)(csv_value(table, row, i) / 16);
+    set.digits[set.count++] = (int32_t)csv_value(table, row, PIXELS);
+  }
+  return set;
+}
+
+static chainrule_model *build_network(void) {
+  chainrule_model *model;
+  MUST(chainrule_model_create(NULL, &model));
+  MUST(chainrule_model_add(model, "input", "shape=64", NULL));
+  MUST(chainrule_model_add(model, "linear", "out_features=256", NULL));
+  MUST(chainrule_model_add(model, "relu", "", NULL));
+  MUST(chainrule_model_add(model, "dropout", "p=0.3", NULL)); /* only while training */
+  MUST(chainrule_model_add(model, "linear", "out_features=10", NULL));
+  return model;
+}
+
+/* Called after each epoch; the series are named, and come in the order of the history. */
+static int32_t show_epoch(void *user, const chainrule_progress *progress) {
+  size_t i;
+  (void)user;
+  if (progress->epoch % 10 != 0 && progress->epoch + 1 != progress->epochs) return CHAINRULE_CONTINUE;
+  printf("epoch %2d of %d", (int)progress->epoch + 1, (int)progress->epochs);
+  for (i = 0; i < progress->value_count; i++) printf("   %s %.4f", progress->value_names[i], progress->values[i]);
+  printf("\n");
+  return CHAINRULE_CONTINUE;
+}
+
+static void write_scores(const char *path, const float *scores, size_t count) {
+  FILE *file = fopen(path, "wb");
+  if (!file || fwrite(scores, sizeof *scores, count, file) != count || fclose(file) != 0) {
+    perror(path);
+    exit(EXIT_FAILURE);
+  }
+}
+
+static int right_answers(const float *scores, const images *set) {
+  int row, digit, right = 0;
+  for (row = 0; row < set->count; row++) {
+    const float *score = scores + row * CLASSES;
+    int best = 0;
+    for (digit = 1; digit < CLASSES; digit++)
+      if (score[digit] > score[best]) best = digit;
+    right += best == set->digits[row];
+  }
+  return right;
+}
+
+int main(int argc, char **argv) {
+  const char *data = argc > 1 ? argv[1] : "examples/data", *output = argc > 2 ? argv[2] : "build/demo";
+  char path[1024], summary[2048];
+  chainrule_trainer *trainer;
+  chainrule_model *model = build_network(), *loaded;
+
+  snprintf(path, sizeof path, "%s/digits.csv", data);
+  csv_table table = csv_read(path);
+  images train = select_images(&table, 0), test = select_images(&table, 1);
+  chainrule_array x = chainrule_matrix(train.pixels, train.count, PIXELS);
+  chainrule_array y = chainrule_labels(train.digits, train.count);
+  chainrule_array x_test = chainrule_matrix(test.pixels, test.count, PIXELS);
+  chainrule_array y_test = chainrule_labels(test.digits, test.count);
+  printf("%d images to train, %d held out\n", train.count, test.count);
+
+  MUST(chainrule_model_summary(model, summary, sizeof summary, NULL));
+  printf("%s\n", summary);
+
+  chainrule_fit_options options;
+  memset(&options, 0, sizeof options);
+  options.struct_size = sizeof options;
+  options.epochs = EPOCHS;
+  options.validation_x = &x_test;
+  options.validation_y = &y_test;
+  options.on_epoch = show_epoch;
+  MUST(chainrule_trainer_create(model, "cross_entropy label_smoothing=0.1", "adam lr=0.002", &trainer));
+  MUST(chainrule_trainer_set_metrics(trainer, "accuracy"));
+  MUST(chainrule_trainer_fit(trainer, &x, &y, &options, NULL));
+
+  size_t count = (size_t)test.count * CLASSES;
+  float *scores = malloc(sizeof(float) * count), *scores_of_loaded = malloc(sizeof(float) * count);
+  if (!scores || !scores_of_loaded) return EXIT_FAILURE;
+  chainrule_array view = chainrule_matrix(scores, test.count, CLASSES);
+  chainrule_array view_of_loaded = chainrule_matrix(scores_of_loaded, test.count, CLASSES);
+  MUST(chainrule_model_predict(model, &x_test, &view));
+
+  snprintf(path, sizeof path, "%s/digits.safetensors", output);
+  MUST(chainrule_model_save(model, path));
+  MUST(chainrule_model_load(path, &loaded));
+  MUST(chainrule_model_predict(loaded, &x_test, &view_of_loaded));
+  int same = memcmp(scores, scores_of_loaded, sizeof(float) * count) == 0;
+  printf("saved to %s; loaded again, it predicts %s\n", path, same ? "the same bits" : "OTHER BITS");
+  snprintf(path, sizeof path, "%s/digits_scores.f32", output);
+  write_scores(path, scores, count);
+
+  int right = right_answers(scores, &test);
+  double share = 100.0 * right / test.count;
+  printf("%d of %d held-out digits right\n", right, test.count);
+  chainrule_model_free(loaded);
+  chainrule_trainer_free(trainer);
+  chainrule_model_free(model);
+  free(scores), free(scores_of_loaded), free(train.pixels), free(train.digits), free(test.pixels), free(test.digits);
+  free(table.values);
+  return learned(same && share >= 97, "held-out digits right", "at least 97 %", "%.1f %%", share);
+}

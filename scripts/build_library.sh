@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# build_library.sh <version>: builds the Swift package and puts the stripped library, its links and the
+# headers into build/. The compiler's words go to build/swift-build.log and appear when it fails.
+set -eu
+cd "$(dirname "$0")/.."
+version=$1
+swift=$(scripts/find_swift.sh)
+mkdir -p build/include
+echo "building libchainrule (the first time takes minutes; see build/swift-build.log)"
+started=$SECONDS
+# shellcheck disable=SC2086 # SWIFT_FLAGS is a list
+if ! "$swift" build -c release ${SWIFT_FLAGS:-} >build/swift-build.log 2>&1; then
+  grep -E '^[^ ]*: error:|^error:' build/swift-build.log | sort -u | head -n 20 >&2 || tail -n 20 build/swift-build.log >&2
+  echo "the Swift build failed; all of it is in build/swift-build.log" >&2
+  exit 1
+fi
+# Written aside and renamed: a program that has the old library open keeps it.
+strip --strip-unneeded -o build/libchainrule.so.new .build/release/libchainrule.so
+mv build/libchainrule.so.new "build/libchainrule.so.$version"
+ln -sf "libchainrule.so.$version" "build/libchainrule.so.${version%%.*}"
+ln -sf "libchainrule.so.${version%%.*}" build/libchainrule.so
+cp Include/chainrule.h Include/chainrule.hpp build/include/
+echo "build/libchainrule.so.$version: $(stat -c %s "build/libchainrule.so.$version" | numfmt --to=iec) after" \
+  "$((SECONDS - started)) s"
