@@ -112,15 +112,21 @@ class _Run:
         callback = "chainrule_callback"
         on_epoch = ffi.callback(callback, self._on_epoch, error=lib.CHAINRULE_FAIL, onerror=self._on_error)
         on_batch = ffi.callback(callback, self._on_batch, error=lib.CHAINRULE_FAIL, onerror=self._on_error)
+        on_helper_thread = interruptible and not watching
         # A call into Python from the helper thread costs more than a short epoch, so there is none when
-        # nobody looks.
-        self.watches_epochs = bool(self.listeners) or type(self.progress) is not Silent or bool(self.options.resume)
+        # nobody looks; stop_training is then seen by the thread that waits for the helper.
+        self.watches_epochs = (
+            not on_helper_thread
+            or bool(self.listeners)
+            or type(self.progress) is not Silent
+            or bool(self.options.resume)
+        )
         if self.watches_epochs:
             self.options.on_epoch = on_epoch
         if watching or self.listeners.on_batch or self.progress.watches_batches:
             self.options.on_batch = on_batch
         self.model.stop_training = False
-        if interruptible and not watching:
+        if on_helper_thread:
             error = self._on_helper_thread()
         else:
             error = self._call()
@@ -155,7 +161,8 @@ class _Run:
         while not outcome:  # and not the lock's word for it: Ctrl-C may come just when it was acquired
             try:
                 finished.acquire(timeout=0.05)
-                if self.interrupted:  # again and again: the call may not have begun yet
+                self.stopped = self.stopped or bool(self.model.stop_training)
+                if self.interrupted or self.stopped:  # again and again: the call may not have begun yet
                     lib.chainrule_trainer_cancel(self.model._trainer)
             except KeyboardInterrupt:
                 self.interrupted = True
@@ -194,10 +201,11 @@ class _Run:
             if isinstance(exception, KeyboardInterrupt) or (self.interrupted and not self.raised):
                 reason = "interrupted"
                 exception = None if error is None or cancelled else error
-            elif error is not None and error.status == "CHAINRULE_CANCELLED" and not self.raised:
-                reason, exception = "interrupted", None
             elif self.stopped:
                 reason = "callback"
+                exception = None if cancelled and not self.raised else exception
+            elif error is not None and error.status == "CHAINRULE_CANCELLED" and not self.raised:
+                reason, exception = "interrupted", None
             else:
                 if not self.watches_epochs and error is None:
                     epochs = ffi.new("size_t *")
