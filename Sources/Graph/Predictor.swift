@@ -32,6 +32,8 @@ final class Predictor: @unchecked Sendable {
         var plan: Plan
         var outputs: [Value]
         var outputShapes: [Shape]
+        /// Whether the plan writes output i where the caller wants it, without a copy.
+        var writesOutput: [Bool]
         /// Inputs, then outputs.
         var expected: [ExpectedArray]
     }
@@ -47,7 +49,7 @@ final class Predictor: @unchecked Sendable {
     init(_ model: Model) throws(ChainruleError) {
         self.model = model
         executor = try Executor(model: model)
-        feeds = Feeds(type: model.type, count: model.inputs.count)
+        feeds = Feeds(type: model.type, count: model.inputs.count + model.outputs.count)
     }
 
     private func entry(batch: Int) throws(ChainruleError) -> Int {
@@ -57,13 +59,14 @@ final class Predictor: @unchecked Sendable {
             return found
         }
         let builder = try PlanBuilder(model: model, request: PlanRequest(batch: batch))
+        let writesOutput = builder.placeOutputs()
         let plan = try Plan(builder.program)
         try executor.bind(plan)
         if entries.count >= Predictor.keptPlans { executor.unbind(entries.removeFirst().plan) }
         entries.append(
             Entry(
                 batch: batch, plan: plan, outputs: model.outputs.indices.map { builder.output($0) },
-                outputShapes: model.outputs.indices.map { builder.outputShape($0) },
+                outputShapes: model.outputs.indices.map { builder.outputShape($0) }, writesOutput: writesOutput,
                 expected: builder.expectedInputs() + model.outputs.indices.map {
                     ExpectedArray(builder.outputShape($0), classes: 0, mayDropLast: false)
                 }))
@@ -85,8 +88,9 @@ final class Predictor: @unchecked Sendable {
                 for other in 0..<slot where outputs[slot].overlaps(outputs[other]) { return false }
             }
             for slot in 0..<inputs.count { plan.setExternal(slot, inputs[slot].data) }
+            for slot in 0..<outputs.count { plan.setExternal(inputs.count + slot, outputs[slot].data) }
             executor.run(plan, .forward)
-            for slot in 0..<outputs.count {
+            for slot in 0..<outputs.count where !entries[index].writesOutput[slot] {
                 guard let result = executor.address(entries[index].outputs[slot], in: plan), let data = outputs[slot].data
                 else { continue }
                 data.copyMemory(from: result, byteCount: outputs[slot].elementCount * model.type.size)
@@ -112,15 +116,42 @@ final class Predictor: @unchecked Sendable {
             let view = isWhole ? inputs[slot] : inputs[slot].rows(first, batch)
             plan.setExternal(slot, try feeds.address(view, specifications[slot], slot: slot))
         }
+        let direct = entries[index].writesOutput
+        for slot in 0..<outputs.count where direct[slot] {
+            let view = isWhole ? outputs[slot] : outputs[slot].rows(first, batch)
+            let place = inputs.count + slot
+            let isPlain = view.type == model.type && view.isContiguous
+            plan.setExternal(
+                place, isPlain ? view.data : try feeds.buffer(place, bytes: view.elementCount * model.type.size))
+        }
         executor.run(plan, .forward)
         for slot in 0..<outputs.count {
-            guard let result = executor.address(entries[index].outputs[slot], in: plan) else { continue }
             let view = isWhole ? outputs[slot] : outputs[slot].rows(first, batch)
-            if view.type == model.type && view.isContiguous, let data = view.data {
+            guard let result = executor.address(entries[index].outputs[slot], in: plan), let data = view.data,
+                result != data
+            else { continue }
+            if view.type == model.type && view.isContiguous {
                 data.copyMemory(from: result, byteCount: view.elementCount * model.type.size)
             } else {
                 copyOut(result, model.type, entries[index].outputShapes[slot], to: view)
             }
+        }
+    }
+}
+
+extension PlanBuilder {
+    /// Gives outputs that operations of this plan write the places of callers' arrays, behind those of
+    /// the inputs. An output that is an input, or another output once more, is left where it is.
+    fileprivate func placeOutputs() -> [Bool] {
+        var taken = Set<Int>()
+        return model.outputs.indices.map { index in
+            let root = program.root(output(index)).index
+            let bytes = outputShape(index).elementCount * program.elementSize
+            guard program.values[root].home == .arena, program.values[root].byteCount == bytes,
+                taken.insert(root).inserted
+            else { return false }
+            program.values[root].home = .external(model.inputs.count + index)
+            return true
         }
     }
 }

@@ -2,6 +2,7 @@
 // be near enough elsewhere; none of them changes a bit of the result except the length of a block
 // of k, which therefore depends on k and the element type alone.
 
+import CPUFeatures
 import KernelInterface
 
 struct MatrixMultiplyLayout {
@@ -19,6 +20,7 @@ struct MatrixMultiplyLayout {
     private var local = false
     private var packRows = false
     private var fetchRows = false
+    private var streams = false
     private var pieceRows: Int
     private var pieceColumns: Int
     private var together = 1
@@ -44,7 +46,7 @@ struct MatrixMultiplyLayout {
             // Transposed B must be turned round; rows of B far apart cost the CPU's prefetching and
             // address translation more than packing does, if they are used often enough.
             let distance = p.bRowStride * size
-            if isTransposed || (p.m > 64 && distance >= 2048) {
+            if isTransposed || (p.m > 64 && distance >= 4096) {
                 shared = p.m > 256
                 local = !shared
             }
@@ -56,17 +58,20 @@ struct MatrixMultiplyLayout {
         // Pieces: at most so wide that a block of their columns stays in the second-level cache, then
         // halved until there are enough of them, in an order that keeps reuse: rows share the packing
         // of B, columns that of A.
-        let widest = size == 4 ? 512 : 256
+        streams = p.m == 1 && !isTransposed && !shared && !local && p.n > width && !p.hasColumnSums
+        let widest = streams ? 8192 / size : size == 4 ? 512 : 256
         pieceRows = Self.split(p.m, into: (p.m + 0xfffff) >> 20, multiple: 1)
         pieceColumns = Self.split(p.n, into: (p.n + widest - 1) / widest, multiple: width)
-        let wanted = pieces ?? (nanoseconds < 20_000 ? 1 : max(2, Int(min(32, nanoseconds / 40_000))))
+        // A streamed B is better read in long runs.
+        let most = streams ? min(4, nanoseconds / 80_000) : min(32, nanoseconds / 40_000)
+        let wanted = pieces ?? (nanoseconds < 20_000 ? 1 : max(2, Int(most)))
         let quarter = widest / 4
         let limits: [(rows: Int, columns: Int)] =
             local
             ? [(p.m, quarter), (256, quarter), (256, quarter / 2)]
             : shared || p.m > 128
                 ? [(96, widest), (96, quarter), (48, quarter), (24, quarter / 2)]
-                : [(p.m, quarter), (24, quarter), (12, quarter / 2)]
+                : streams ? [(1, 1024 / size)] : [(p.m, quarter), (24, quarter), (12, quarter / 2)]
         for limit in limits {
             while countDown * countAcross * p.batchCount < wanted {
                 if pieceRows >= 2 * limit.rows && pieceRows > 1 {
@@ -82,21 +87,24 @@ struct MatrixMultiplyLayout {
             together = max(1, min(p.batchCount, Int(10_000 * Double(p.batchCount) / nanoseconds)))
         }
 
-        // How A is read. Rows a large power of two apart share few sets of the cache; a strip of
-        // transposed A is worth copying only if many tiles use it.
+        // How A is read. Rows a large power of two apart share few sets of the cache, and push each
+        // other out of one of 32 KB and 8 ways; a strip of transposed A is worth copying only if many
+        // tiles use it.
         let isRowMajor = p.aColumnStride == 1
         let conflicting =
             isRowMajor ? p.aRowStride * size % 2048 == 0 : p.aColumnStride * size % 4096 == 0 && pieceColumns >= 256
-        self.packRows = packRows ?? (conflicting && p.m > 4 && pieceColumns > width)
+        self.packRows = packRows ?? (conflicting && Self.cacheIsSmall && p.m > 4 && pieceColumns > width)
         fetchRows = p.m * p.k * size > 256 << 10 && pieceColumns > width && (!isRowMajor || self.packRows)
     }
+
+    private static let cacheIsSmall = cr_level1_bytes() < 48 << 10
 
     private var countDown: Int { (p.m + pieceRows - 1) / pieceRows }
     private var countAcross: Int { (p.n + pieceColumns - 1) / pieceColumns }
 
     /// The length of a block of k.
     private var blockLength: Int {
-        let longest = size == 4 ? 384 : 256
+        let longest = size == 4 ? 400 : 256
         let blocks = max(1, (p.k + longest - 1) / longest)
         return max(4, ((p.k + blocks - 1) / blocks + 3) / 4 * 4)
     }
@@ -222,6 +230,7 @@ struct MatrixMultiplyLayout {
         var flags = shared ? Flags.sharedB : local ? Flags.localB : 0
         if packRows { flags |= Flags.packA }
         if fetchRows { flags |= Flags.fetchA }
+        if streams { flags |= Flags.streamB }
         if p.hasBias { flags |= isSwapped ? Flags.bias | Flags.biasIsOne : Flags.bias }
         if p.hasColumnSums { flags |= isSwapped ? Flags.rowSums : Flags.columnSums }
         if p.accumulate { flags |= Flags.accumulate }

@@ -38,6 +38,8 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case rmsprop
     case gradientStatistics
     case gradientStatisticsFinish
+    case productBounds
+    case productDescent
     // Random numbers
     case randomUniform
     case randomNormal

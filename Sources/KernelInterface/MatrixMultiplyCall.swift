@@ -79,6 +79,11 @@ public struct MatrixMultiplyFlags {
     /// The next strip of A is fetched while one is multiplied.
     @inlinable public static var fetchA: Int { 1 << 14 }
 
+    /// One row of A: B is read along its rows.
+    @inlinable public static var streamB: Int { 1 << 15 }
+    /// What is done to finished sums before they are stored.
+    @inlinable public static var inRegisters: Int { bias | biasIsOne | relu | reluGradient | accumulate }
+
     @inlinable public func has(_ bit: Int) -> Bool { bits & bit != 0 }
     /// Vectors in a row of a tile, and of a packed panel.
     @inlinable public var vectors: Int { bits >> 16 & 15 }

@@ -71,7 +71,7 @@ private func gradientStatistics<V: KernelMath>(_: V.Type, _ arguments: Arguments
     }
 }
 
-@inline(__always) private func sumOfSquares<V: KernelMath>(
+@inline(__always) func sumOfSquares<V: KernelMath>(
     _ x: UnsafePointer<V.Scalar>, _ count: Int, _: V.Type
 ) -> V.Scalar {
     var a = V(repeating: 0)

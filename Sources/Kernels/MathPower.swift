@@ -20,7 +20,10 @@ extension SIMD16<Float> {
 }
 
 extension SIMD8<Double> {
-    @_transparent static func powerOfMagnitude(_ x: Self, _ y: Self) -> Self {
+    @_transparent static func powerOfMagnitude(_ x: Self, _ y: Self) -> Self { powerInPairs(x, y) }
+
+    /// x ** y for x >= 0. Not inlined: it is long, and six loops use it.
+    @inline(never) static func powerInPairs(_ x: Self, _ y: Self) -> Self {
         let (m, k) = decompose(x)
         // s = (m - 1) / (m + 1) as a pair.
         let f = m - one

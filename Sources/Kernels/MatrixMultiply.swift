@@ -93,6 +93,10 @@ private func multiplyPieces<V: KernelMath>(
     let across = counts >> 24 & 0xff_ffff
     let together = counts >> 48
     let batchCount = flags.batchCount
+    if flags.has(MatrixMultiplyFlags.streamB) && batchCount == 1 {
+        multiplyRowPieces(product, columns, begin, end)
+        return
+    }
     for piece in begin..<end {
         let group = piece / (down * across)
         let rest = piece - group * down * across

@@ -22,6 +22,10 @@ func multiplyBlock<V: KernelMath>(
     _ p: Product<V>, _ firstRow: Int, _ endRow: Int, _ firstColumn: Int, _ endColumn: Int
 ) {
     typealias Flags = MatrixMultiplyFlags
+    if p.flags.has(Flags.streamB) {
+        for row in firstRow..<endRow { multiplyRow(p, row, firstColumn, endColumn) }
+        return
+    }
     let columns = endColumn - firstColumn
     let rows = endRow - firstRow
     let vectors = p.flags.vectors
@@ -43,11 +47,7 @@ func multiplyBlock<V: KernelMath>(
         }
         s.depth = depth
         s.addsPartial = k > 0
-        s.epilogue =
-            isLast
-            ? p.flags.bits
-                & (Flags.bias | Flags.biasIsOne | Flags.relu | Flags.reluGradient | Flags.accumulate)
-            : 0
+        s.epilogue = isLast ? p.flags.bits & Flags.inRegisters : 0
         let target = isLast ? p.c : p.partial
         s.resultRow = isLast ? p.cRow : p.partialRow
         var row = firstRow
@@ -228,7 +228,7 @@ private func addSums<V: KernelMath>(
 
 /// The epilogue's function on finished rows, which are still in the cache.
 @inline(never)
-private func applyFunction<V: KernelMath>(
+func applyFunction<V: KernelMath>(
     _ p: Product<V>, _ row: Int, _ count: Int, _ firstColumn: Int, _ columns: Int
 ) {
     let a: V.Scalar = p.call.scalar(MatrixMultiplySlot.functionA)

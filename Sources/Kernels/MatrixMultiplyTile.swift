@@ -104,11 +104,12 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
         let aRow = s.aRow
         let aColumn = s.aColumn
         let bRow = s.bRow
-        // Two pointers into A: the compiler steps through the rows by additions, and one chain of
-        // 12 would take as long as the FMAs of a CPU that does two a cycle.
-        let half = R > 6 ? 6 : R
+        // A pointer for each three rows of A: from one the compiler steps through the rows by
+        // additions, and a chain of 12 takes as long as the FMAs of a CPU that does two a cycle.
         var a = s.a
-        var a2 = s.a + half * aRow
+        var a3 = s.a + (R > 3 ? 3 * aRow : 0)
+        var a6 = s.a + (R > 6 ? 6 * aRow : 0)
+        var a9 = s.a + (R > 9 ? 9 * aRow : 0)
         var b = b
         for _ in 0..<s.depth {
             var bs = InlineArray<W, V>(repeating: V.zero)
@@ -120,16 +121,18 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
                     bs[j] = b.loadUnaligned(fromByteOffset: j * MemoryLayout<V>.size, as: V.self)
                 }
             }
-            for i in 0..<half {
-                let x = V(repeating: a.load(fromByteOffset: i * aRow, as: V.Scalar.self))
-                for j in 0..<W { sums[i][j] = V.fma(x, bs[j], sums[i][j]) }
+            for i in 0..<min(R, 3) { add(a + i * aRow, bs, to: &sums[i]) }
+            if R > 3 {
+                for i in 3..<min(R, 6) { add(a3 + (i - 3) * aRow, bs, to: &sums[i]) }
+                a3 = cr_separate(a3 + aColumn)
             }
             if R > 6 {
-                for i in 6..<R {
-                    let x = V(repeating: a2.load(fromByteOffset: (i - 6) * aRow, as: V.Scalar.self))
-                    for j in 0..<W { sums[i][j] = V.fma(x, bs[j], sums[i][j]) }
-                }
-                a2 += aColumn
+                for i in 6..<min(R, 9) { add(a6 + (i - 6) * aRow, bs, to: &sums[i]) }
+                a6 = cr_separate(a6 + aColumn)
+            }
+            if R > 9 {
+                for i in 9..<R { add(a9 + (i - 9) * aRow, bs, to: &sums[i]) }
+                a9 = cr_separate(a9 + aColumn)
             }
             a += aColumn
             b += bRow
@@ -139,6 +142,13 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
             for j in 0..<W { result[i][j] = sums[i][j] }
         }
         return result
+    }
+
+    /// One element of A times the vectors of B.
+    @inline(__always)
+    private static func add(_ a: UnsafeRawPointer, _ bs: InlineArray<W, V>, to sums: inout InlineArray<W, V>) {
+        let x = V(repeating: a.load(as: V.Scalar.self))
+        for j in 0..<W { sums[j] = V.fma(x, bs[j], sums[j]) }
     }
 
     @inline(__always)
@@ -156,7 +166,7 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
 
     /// Adds what belongs to the sums and stores them.
     @inline(__always)
-    private static func finish(
+    static func finish(
         _ sums: inout Sums, _ s: Strip<V>, _ column: Int, _ tail: Int, masked: Bool
     ) {
         if s.addsPartial {

@@ -41,6 +41,8 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .rmsprop: rmspropKernel
     case .gradientStatistics: gradientStatisticsKernel
     case .gradientStatisticsFinish: gradientStatisticsFinishKernel
+    case .productBounds: productBoundsKernel
+    case .productDescent: productDescentKernel
     case .randomUniform: randomUniformKernel
     case .randomNormal: randomNormalKernel
     case .dropout: dropoutKernel

@@ -18,10 +18,17 @@ public protocol Optimizer: Sendable {
     var state: [String] { get }
     /// parameter, gradient, gradient scale, then the state arrays.
     var kernel: KernelName { get }
+    /// The kernel that updates a weight from the two factors of its gradient, in the scalars of
+    /// `kernel`; nil where there is none, or gradients are needed for more than that.
+    var productKernel: KernelName? { get }
     /// The kernel's integers.
     var options: [Int] { get }
     /// The kernel's numbers at step `step` (from 1); allocates nothing.
     func scalars(step: Int, lr: Double) -> UpdateScalars
+}
+
+extension Optimizer {
+    public var productKernel: KernelName? { nil }
 }
 
 /// Attributes that every optimizer has.

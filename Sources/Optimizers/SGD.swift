@@ -35,6 +35,7 @@ struct SGD: Optimizer {
 
     var state: [String] { momentum == 0 ? [] : ["momentum_buffer"] }
     let kernel = KernelName.sgd
+    var productKernel: KernelName? { momentum == 0 ? .productDescent : nil }
     var options: [Int] { [nesterov ? 1 : 0] }
 
     func scalars(step: Int, lr: Double) -> UpdateScalars {

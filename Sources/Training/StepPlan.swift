@@ -16,11 +16,17 @@ struct StepKey: Equatable {
     var isTraining: Bool
     /// Every node's result stays readable.
     var keepsEverything = false
+    /// Every parameter's gradient is stored.
+    var keepsGradients = false
 }
 
 final class StepPlan {
     let key: StepKey
     let plan: Plan
+    /// The plan updates the parameters too, without storing all gradients.
+    let updatesDirectly: Bool
+    /// The same step with all gradients, once it was needed.
+    var full: StepPlan?
     let outputs: [Value]
     let outputShapes: [Shape]
     private let model: Model
@@ -81,6 +87,8 @@ final class StepPlan {
             program.phase = .backward
             builder.appendBackward(seeds: seeds, wantsInputs: false)
         }
+        updatesDirectly = key.isTraining && !key.keepsGradients && !key.keepsEverything
+            && program.updateDirectly(trainer.update, trainableBytes: model.trainableBytes)
         plan = try Plan(program)
         // Plain memory comes last: a throw above would leave it behind.
         expected = .allocate(capacity: expectations.count)

@@ -141,12 +141,33 @@ public final class Trainer: @unchecked Sendable {
         let loss = entry.loss(executor)
         guard loss.isFinite else { throw diagnose(entry, loss) }
         executor.run(entry.plan, .backward)
+        if entry.updatesDirectly {
+            if update.apply(executor, by: entry.plan) { return loss }
+            try findGradients(entry)
+        }
         guard update.apply(executor) else {
             throw ChainruleError(
                 .nonFinite, "a gradient", expected: "finite numbers", got: "NaN or infinity; the parameters are as before the step",
                 node: entry.nodeOfNonFiniteGradient(executor))
         }
         return loss
+    }
+
+    /// All gradients of a step that was to do without: it is run once more. Its own results stay in place.
+    private func findGradients(_ entry: StepPlan) throws(ChainruleError) {
+        let arrays = (0..<entry.plan.externalCount).map { entry.plan.externalAddress($0) }
+        var key = entry.key
+        key.keepsGradients = true
+        if entry.full == nil { entry.full = try StepPlan(self, key) }
+        guard let full = entry.full else { return }
+        try executor.bind(full.plan)
+        for (number, address) in arrays.enumerated() {
+            full.plan.setExternal(number, address)
+            entry.plan.setExternal(number, address)
+        }
+        for phase in [Phase.forward, .loss, .backward] { executor.run(full.plan, phase) }
+        executor.unbind(full.plan)
+        for phase in [Phase.forward, .loss] { executor.run(entry.plan, phase) }
     }
 
     /// Finds the node in which a NaN or infinity began: runs the step again, keeping every result.

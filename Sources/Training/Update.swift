@@ -16,6 +16,7 @@ public final class Update: @unchecked Sendable {
     public private(set) var state: Storage?
     /// Tied to this model by the first step.
     public private(set) var model: Model?
+    private var trainableBytes = 0
     private var plan: Plan?
     private var workspace: Storage?
     private weak var boundTo: Executor?
@@ -46,6 +47,7 @@ public final class Update: @unchecked Sendable {
         try model.prepare()
         let made = try Storage(
             byteCount: model.trainableBytes * choice.optimizer.state.count, what: "the optimizer's state")
+        trainableBytes = model.trainableBytes
         plan = try Plan(program(model))
         state = made
         self.model = model
@@ -53,42 +55,63 @@ public final class Update: @unchecked Sendable {
 
     private func program(_ model: Model) throws(ChainruleError) -> Program {
         let program = Program(isDouble: model.isDouble)
-        let count = model.trainableBytes / model.type.size
-        let pieces = flatPieces(count)
-        let gradient = program.value(elements: count, home: .block(.gradients, 0))
+        let all = [0..<model.trainableBytes]
+        let pieces = flatPieces(model.trainableBytes / model.type.size)
         let scale = program.value(bytes: 8, home: .block(.control, Control.gradientScale))
-        let flag = program.value(bytes: 4, home: .block(.control, Control.nonFinite))
-        let flags = program.value(bytes: pieces * 4)
-
         program.phase = .check
-        var reads = [Operand(0, gradient, .read), Operand(2, flags, .write)]
-        var finish = [Operand(1, flags, .read), Operand(4, flag, .write)]
-        if choice.clipNorm > 0 {
-            let partials = program.value(bytes: pieces * 8)
-            reads.append(Operand(1, partials, .write))
-            finish += [Operand(0, partials, .read), Operand(3, scale, .write)]
-        }
-        program.call(.gradientStatistics, reads, pieces: pieces, cost: Double(count) * 0.1) { $0.integers[0] = count }
-        program.call(.gradientStatisticsFinish, finish) {
-            $0.integers[0] = pieces
-            $0.scalars[0] = choice.clipNorm > 0 ? choice.clipNorm : .infinity
-        }
-
+        appendCheck(
+            to: program, ranges: all, flags: program.value(bytes: pieces * 4), from: 0, count: pieces,
+            scale: choice.clipNorm > 0 ? scale : nil)
         program.phase = .update
-        var operands = [
-            Operand(0, program.value(elements: count, home: .block(.parameters, 0)), .write),
-            Operand(1, gradient, .read),
-        ]
-        for index in choice.optimizer.state.indices {
-            let moments = program.value(elements: count, home: .block(.optimizer, index * model.trainableBytes))
-            operands.append(Operand(2 + index, moments, .write))
-        }
-        if choice.clipNorm > 0 { operands.append(Operand(4, scale, .read)) }
-        program.call(choice.optimizer.kernel, operands, pieces: pieces, cost: Double(count) * 0.5) { call in
-            call.integers[0] = count
-            for (index, option) in choice.optimizer.options.enumerated() { call.integers[1 + index] = option }
-        }
+        appendUpdate(to: program, ranges: all, scale: choice.clipNorm > 0 ? scale : nil)
         return program
+    }
+
+    /// Looks for NaN and infinity in byte ranges of the gradients, and sets the control block's flag to
+    /// whether there is any or one of the first `from` of `count` flags is set.
+    /// - scale: receives what clipping by norm multiplies gradients by; then there is one range.
+    func appendCheck(
+        to program: Program, ranges: [Range<Int>], flags: Value, from: Int, count: Int, scale: Value? = nil
+    ) {
+        let flag = program.value(bytes: 4, home: .block(.control, Control.nonFinite))
+        var finish = [Operand(1, flags, .read), Operand(4, flag, .write)]
+        var place = from
+        for range in ranges {
+            let elements = range.count / program.elementSize
+            let pieces = flatPieces(elements)
+            let gradient = program.value(elements: elements, home: .block(.gradients, range.lowerBound))
+            var reads = [Operand(0, gradient, .read), Operand(2, flags, .write, byteOffset: place * 4)]
+            if let scale {
+                let partials = program.value(bytes: pieces * 8)
+                reads.append(Operand(1, partials, .write))
+                finish += [Operand(0, partials, .read), Operand(3, scale, .write)]
+            }
+            program.call(.gradientStatistics, reads, pieces: pieces, cost: Double(elements) * 0.1) { $0.integers[0] = elements }
+            place += pieces
+        }
+        program.call(.gradientStatisticsFinish, finish) {
+            $0.integers[0] = count
+            $0.scalars[0] = scale != nil ? choice.clipNorm : .infinity
+        }
+    }
+
+    /// Updates byte ranges of the parameters from the gradients.
+    func appendUpdate(to program: Program, ranges: [Range<Int>], scale: Value?) {
+        for range in ranges {
+            let elements = range.count / program.elementSize
+            func value(_ block: Block, _ offset: Int) -> Value { program.value(elements: elements, home: .block(block, offset)) }
+            var operands = [
+                Operand(0, value(.parameters, range.lowerBound), .write), Operand(1, value(.gradients, range.lowerBound), .read),
+            ]
+            for index in choice.optimizer.state.indices {
+                operands.append(Operand(2 + index, value(.optimizer, index * trainableBytes + range.lowerBound), .write))
+            }
+            if let scale { operands.append(Operand(4, scale, .read)) }
+            program.call(choice.optimizer.kernel, operands, pieces: flatPieces(elements), cost: Double(elements) * 0.5) { call in
+                call.integers[0] = elements
+                for (index, option) in choice.optimizer.options.enumerated() { call.integers[1 + index] = option }
+            }
+        }
     }
 
     /// Bytes of the moments and the plan's workspace.
@@ -111,11 +134,30 @@ public final class Update: @unchecked Sendable {
         guard let plan else { return true }
         executor.run(plan, .check)
         guard executor.control.pointer.load(fromByteOffset: Control.nonFinite, as: Int32.self) == 0 else { return false }
+        run(plan, executor)
+        return true
+    }
+
+    /// The same by the phases check and update of a plan that has its own (DirectUpdate.swift); false
+    /// when it can't tell, and nothing changed.
+    func apply(_ executor: Executor, by plan: Plan) -> Bool {
+        executor.run(plan, .check)
+        guard executor.control.pointer.load(fromByteOffset: Control.nonFinite, as: Int32.self) == 0 else { return false }
+        run(plan, executor)
+        return true
+    }
+
+    @inline(__always)
+    private func run(_ plan: Plan, _ executor: Executor) {
         step += 1
         var scalars = choice.optimizer.scalars(step: step, lr: lr)
         scalars[7] = choice.clipValue > 0 ? choice.clipValue : .infinity
         plan.setScalars(.update, scalars, isFirst: step == 1)
         executor.run(plan, .update)
-        return true
+    }
+
+    /// `Optimizer.productKernel`, unless gradients are clipped.
+    var productKernel: KernelName? {
+        choice.clipNorm > 0 || choice.clipValue > 0 ? nil : choice.optimizer.productKernel
     }
 }

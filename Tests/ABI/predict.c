@@ -62,7 +62,7 @@ static void predict_any_batch(void) {
   for (i = 0; i < sizeof batches / sizeof *batches; i++) {
     input.shape[0] = output.shape[0] = batches[i];
     REQUIRE_OK(chainrule_model_predict(model, &input, &output));
-    for (j = 0; j < (size_t)batches[i] * 5; j++) CHECK_NEAR(some[j], all[j], 1e-5);
+    for (j = 0; j < (size_t)batches[i] * 5; j++) CHECK(some[j] == all[j]);
   }
   input.shape[0] = output.shape[0] = 0;
   SUCCEEDS(chainrule_model_predict(model, &input, &output));
@@ -71,10 +71,62 @@ static void predict_any_batch(void) {
   chainrule_model_free(model);
 }
 
+/* One row through layers so wide that it takes a way of its own. */
+static void predict_one_wide_row(void) {
+  enum { TALL = 6, MANY = 1003, WIDE = 2101 };
+  static float x[TALL * MANY], all[TALL * WIDE], one[WIDE];
+  static const char *activations[] = {"relu", "tanh"};
+  size_t a, row;
+  test_fill(x, TALL * MANY, 9);
+  for (a = 0; a < 2; a++) {
+    chainrule_model *model = test_mlp(CHAINRULE_FLOAT32, 5, MANY, 309, WIDE, activations[a]);
+    chainrule_array input = chainrule_matrix(x, TALL, MANY), output = chainrule_matrix(all, TALL, WIDE);
+    REQUIRE_OK(chainrule_model_predict(model, &input, &output));
+    for (row = 0; row < TALL; row++) {
+      input = chainrule_matrix(x + row * MANY, 1, MANY);
+      output = chainrule_matrix(one, 1, WIDE);
+      REQUIRE_OK(chainrule_model_predict(model, &input, &output));
+      CHECK(memcmp(one, all + row * WIDE, sizeof one) == 0);
+    }
+    chainrule_model_free(model);
+  }
+}
+
+/* The same node twice among the outputs, and one that others go on with. */
+static void predict_outputs_of_outputs(void) {
+  static float x[4 * 20], first[4 * 8], second[4 * 8], last[4 * 3];
+  double wide[4 * 8];
+  chainrule_model *model = test_model(CHAINRULE_FLOAT32, 2);
+  chainrule_node nodes[4];
+  chainrule_array input = chainrule_matrix(x, 4, 20), outputs[3];
+  size_t i;
+  test_fill(x, 4 * 20, 3);
+  REQUIRE_OK(chainrule_model_add(model, "input", "shape=20", &nodes[0]));
+  REQUIRE_OK(chainrule_model_add(model, "linear", "out_features=8", &nodes[1]));
+  REQUIRE_OK(chainrule_model_add(model, "relu", "", &nodes[2]));
+  REQUIRE_OK(chainrule_model_add(model, "linear", "out_features=3", &nodes[3]));
+  nodes[0] = nodes[1] = nodes[2];
+  nodes[2] = nodes[3];
+  REQUIRE_OK(chainrule_model_set_outputs(model, nodes, 3));
+  outputs[0] = chainrule_matrix(first, 4, 8);
+  outputs[1] = chainrule_matrix(second, 4, 8);
+  outputs[2] = chainrule_matrix(last, 4, 3);
+  for (i = 0; i < 2; i++) REQUIRE_OK(chainrule_model_predict(model, &input, outputs));
+  CHECK(memcmp(first, second, sizeof first) == 0);
+  outputs[0] = chainrule_view(wide, CHAINRULE_FLOAT64, 2, 4, 8, 0, 0);
+  memset(second, 0, sizeof second);
+  REQUIRE_OK(chainrule_model_predict(model, &input, outputs));
+  CHECK(memcmp(first, second, sizeof first) == 0);
+  for (i = 0; i < 32; i++) CHECK(wide[i] == (double)first[i]);
+  chainrule_model_free(model);
+}
+
 int main(void) {
   TEST_MAIN("predict");
   RUN(predict_refuses);
   RUN(predict_not_finite);
   RUN(predict_any_batch);
+  RUN(predict_one_wide_row);
+  RUN(predict_outputs_of_outputs);
   return test_finish();
 }

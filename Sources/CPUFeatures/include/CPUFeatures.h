@@ -22,6 +22,9 @@ int32_t cr_cpu_level(void);
 /* How many CPUs this process may run on. */
 int32_t cr_allowed_cpus(void);
 
+/* Bytes of a core's first-level data cache. */
+long cr_level1_bytes(void);
+
 /* ---- vectors: imported by Swift as SIMD16<Float>, SIMD8<Double>, SIMD16<Int32>, ... ---- */
 
 typedef float cr_float16 __attribute__((ext_vector_type(16)));
@@ -154,6 +157,11 @@ CR_INLINE void cr_store_all_double8(double *p, cr_double8 v) { __builtin_memcpy(
 #include "CPUVectors.h"
 
 CR_INLINE void cr_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
+/* The same pointer, which the compiler can't compute from another one. */
+CR_INLINE const void *cr_separate(const void *p) {
+  __asm__("" : "+r"(p));
+  return p;
+}
 
 /* ---- atomics on raw memory ---- */
 
