@@ -10,6 +10,8 @@ public final class Executor: @unchecked Sendable {
     private unowned(unsafe) let model: Model
     public let control: Storage
     public private(set) var gradients: Storage?
+    /// The model's packed weights, once a plan needs them.
+    var packed: Storage?
     private var arena: Storage?
     private var scratch: Storage?
     private var scratchCount = 0
@@ -72,7 +74,7 @@ public final class Executor: @unchecked Sendable {
     }
 
     private var blocks: [UnsafeMutableRawPointer?] {
-        [model.storage?.pointer, gradients?.pointer, nil, control.pointer]
+        [model.storage?.pointer, gradients?.pointer, nil, control.pointer, packed?.pointer]
     }
 
     @inline(__always)

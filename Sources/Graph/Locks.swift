@@ -7,6 +7,8 @@ import Glibc
 public final class ReaderLock: @unchecked Sendable {
     private static let writer: UInt32 = 1 << 31
     private let word = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+    /// How often it was taken for writing; for those who hold it.
+    public private(set) var writes: UInt64 = 0
 
     public init() { word.initialize(to: 0) }
     deinit { word.deallocate() }
@@ -23,14 +25,18 @@ public final class ReaderLock: @unchecked Sendable {
     public func endRead() { _ = cr_fetch_add_32(word, UInt32.max) }
 
     /// False when anyone has it.
-    public func tryWrite() -> Bool { cr_compare_exchange_32(word, 0, ReaderLock.writer) != 0 }
+    public func tryWrite() -> Bool {
+        guard cr_compare_exchange_32(word, 0, ReaderLock.writer) != 0 else { return false }
+        writes &+= 1
+        return true
+    }
 
     /// Waits for readers, which are short; false when another writer has it.
     public func write() -> Bool {
         while true {
             let now = cr_load_acquire_32(word)
             if now & ReaderLock.writer != 0 { return false }
-            if now == 0 && cr_compare_exchange_32(word, 0, ReaderLock.writer) != 0 { return true }
+            if now == 0 && tryWrite() { return true }
             sched_yield()
         }
     }

@@ -22,6 +22,10 @@ public final class Model: @unchecked Sendable {
     /// Contexts of `predict`, kept for the next call.
     public let predictors = PredictorPool()
 
+    /// Made for the first large prediction; stays nil where there is nothing to pack.
+    private var packed: PackedParameters?
+    private var triedPacking = false
+
     /// Trainable parameters first, then constants; made when the model is first used.
     public private(set) var storage: Storage?
     /// Bytes of the trainable parameters, a multiple of 64, at the start of the storage.
@@ -154,6 +158,17 @@ public final class Model: @unchecked Sendable {
             throw ChainruleError(.state, "the model", expected: "at least one node", got: "an empty model")
         }
         return try prepareOnce()
+    }
+
+    /// Nil where it doesn't pay, or memory is short: predictions do without.
+    func packedParameters() -> PackedParameters? {
+        preparation.lock()
+        defer { preparation.unlock() }
+        if !triedPacking {
+            triedPacking = true
+            packed = try? PackedParameters(self)
+        }
+        return packed
     }
 
     private func prepareOnce() throws(ChainruleError) -> Storage {

@@ -19,6 +19,8 @@ public final class Plan: @unchecked Sendable {
     /// Bytes of the arena, known before the first step.
     public let arenaBytes: Int
     public let needsScratch: Bool
+    /// Products read weights from `PackedParameters`.
+    let usesPacked: Bool
     public let externalCount: Int
 
     private let program: Program
@@ -75,6 +77,10 @@ public final class Plan: @unchecked Sendable {
         }
         phaseStarts = starts
         needsScratch = scratch
+        usesPacked = program.values.contains {
+            if case .block(.packed, _) = $0.home { return true }
+            return false
+        }
         externalCount = external.count
         let all = external.flatMap { $0 }
         patches = .allocate(capacity: max(all.count, 1))

@@ -44,6 +44,7 @@ final class Predictor: @unchecked Sendable {
     private unowned(unsafe) let model: Model
     private let executor: Executor
     private let feeds: Feeds
+    private var packed: PackedParameters?
     private var entries: [Entry] = []
 
     init(_ model: Model) throws(ChainruleError) {
@@ -60,6 +61,11 @@ final class Predictor: @unchecked Sendable {
         }
         let builder = try PlanBuilder(model: model, request: PlanRequest(batch: batch))
         let writesOutput = builder.placeOutputs()
+        if batch > 64, packed == nil {
+            packed = model.packedParameters()
+            executor.packed = packed?.storage
+        }
+        if batch > 64, let packed { builder.program.packedOffsets = packed.offsets }
         let plan = try Plan(builder.program)
         try executor.bind(plan)
         if entries.count >= Predictor.keptPlans { executor.unbind(entries.removeFirst().plan) }
@@ -89,6 +95,7 @@ final class Predictor: @unchecked Sendable {
             }
             for slot in 0..<inputs.count { plan.setExternal(slot, inputs[slot].data) }
             for slot in 0..<outputs.count { plan.setExternal(inputs.count + slot, outputs[slot].data) }
+            if plan.usesPacked { packed?.refresh(model) }
             executor.run(plan, .forward)
             for slot in 0..<outputs.count where !entries[index].writesOutput[slot] {
                 guard let result = executor.address(entries[index].outputs[slot], in: plan), let data = outputs[slot].data
@@ -124,6 +131,7 @@ final class Predictor: @unchecked Sendable {
             plan.setExternal(
                 place, isPlain ? view.data : try feeds.buffer(place, bytes: view.elementCount * model.type.size))
         }
+        if plan.usesPacked { packed?.refresh(model) }
         executor.run(plan, .forward)
         for slot in 0..<outputs.count {
             let view = isWhole ? outputs[slot] : outputs[slot].rows(first, batch)

@@ -21,6 +21,7 @@ struct MatrixMultiplyLayout {
     private var packRows = false
     private var fetchRows = false
     private var streams = false
+    private var isPrepared = false
     private var pieceRows: Int
     private var pieceColumns: Int
     private var together = 1
@@ -46,13 +47,16 @@ struct MatrixMultiplyLayout {
             // Transposed B must be turned round; rows of B far apart cost the CPU's prefetching and
             // address translation more than packing does, if they are used often enough.
             let distance = p.bRowStride * size
-            if isTransposed || (p.m > 64 && distance >= 4096) {
+            if isTransposed || (p.m > 64 && distance >= Self.farApart) {
                 shared = p.m > 256
                 local = !shared
             }
         case .never: local = isTransposed
         case .eachPiece: local = true
         case .shared: shared = true
+        case .prepared:
+            shared = true
+            isPrepared = true
         }
 
         // Pieces: at most so wide that a block of their columns stays in the second-level cache, then
@@ -97,6 +101,8 @@ struct MatrixMultiplyLayout {
         fetchRows = p.m * p.k * size > 256 << 10 && pieceColumns > width && (!isRowMajor || self.packRows)
     }
 
+    /// Bytes between rows of B from which on its columns are packed.
+    static let farApart = 4096
     private static let cacheIsSmall = cr_level1_bytes() < 48 << 10
 
     private var countDown: Int { (p.m + pieceRows - 1) / pieceRows }
@@ -168,7 +174,7 @@ struct MatrixMultiplyLayout {
     /// in the last-level cache when it is used, and not take as much memory again as B does.
     private var columnsPerChunk: Int {
         let most = (8 << 20) / max(1, p.k * size) / pieceColumns
-        return !shared || p.batchCount > 1 || partialInWorkspace ? p.n : min(p.n, max(1, most) * pieceColumns)
+        return !shared || isPrepared || p.batchCount > 1 || partialInWorkspace ? p.n : min(p.n, max(1, most) * pieceColumns)
     }
     private func padded(_ columns: Int) -> Int {
         (columns + vectors * lanes - 1) / (vectors * lanes) * vectors * lanes
@@ -183,11 +189,14 @@ struct MatrixMultiplyLayout {
         let chunk = columnsPerChunk
         for first in stride(from: 0, to: p.n, by: chunk) {
             let columns = first..<min(p.n, first + chunk)
-            if shared && p.k > 0 { steps.append(packStep(columns)) }
+            if shared && !isPrepared && p.k > 0 { steps.append(packStep(columns)) }
             steps.append(multiplyStep(columns))
         }
         return steps
     }
+
+    /// What packs all columns.
+    var packing: (step: MatrixMultiplyPlan.Step, bytes: Int) { (packStep(0..<p.n), packedBytes) }
 
     private func call(_ columns: Range<Int>, columnsPerPiece: Int, flags: Int) -> KernelCall {
         var call = KernelCall()

@@ -75,7 +75,11 @@ public struct MatrixMultiplyPlan {
     }
 
     /// Whether columns of B are copied to panels before use, and by whom. Bits don't depend on it.
-    public enum ColumnPacking: Sendable { case automatic, never, eachPiece, shared }
+    public enum ColumnPacking: Sendable {
+        case automatic, never, eachPiece, shared
+        /// By the step of `packing`, earlier; the workspace is what that step wrote.
+        case prepared
+    }
 
     /// Shared by the steps, 64-byte aligned.
     public var workspaceBytes = 0
@@ -99,6 +103,17 @@ public struct MatrixMultiplyPlan {
 }
 
 extension MatrixMultiplyPlan {
+    /// The step that packs a dense B for all products with it of more than 64 rows, and the bytes it
+    /// writes; nil where products read such a B as it lies.
+    public static func packing(
+        _ problem: MatrixMultiplyProblem, kernels: KernelSet = .current
+    ) -> (step: Step, bytes: Int)? {
+        guard problem.m > 64, problem.batchCount == 1, problem.bColumnStride == 1, problem.bRowStride == problem.n,
+            problem.k > 0, problem.n * (problem.isDouble ? 8 : 4) >= MatrixMultiplyLayout.farApart
+        else { return nil }
+        return MatrixMultiplyLayout(problem, tile: kernels.tileSizes, packing: .prepared, packRows: nil, pieces: nil).packing
+    }
+
     /// Products of at most this many multiplications take the kernel without set-up.
     private static let smallWork = 4096
 

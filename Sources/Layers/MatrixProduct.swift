@@ -32,6 +32,15 @@ extension Program {
         append(Operation(.matrixProduct(problem), operands))
     }
 
+    /// A product's second matrix, if it is a weight that lies packed.
+    private func packedWeight(_ operation: Operation, _ problem: MatrixMultiplyProblem) -> Value? {
+        guard let b = operation.operands.first(where: { $0.slot == MatrixMultiplyPlan.Role.b.rawValue }),
+            case .block(.parameters, let offset) = values[b.value.index].home, let place = packedOffsets[offset],
+            MatrixMultiplyPlan.packing(problem) != nil
+        else { return nil }
+        return value(bytes: 0, home: .block(.packed, place))
+    }
+
     /// Replaces whole products by their steps.
     public func lowerMatrixProducts(_ kernels: KernelSet) {
         var lowered: [Operation] = []
@@ -40,13 +49,14 @@ extension Program {
                 lowered.append(operation)
                 continue
             }
-            let plan = MatrixMultiplyPlan(problem, kernels: kernels)
-            let workspace = plan.workspaceBytes > 0 ? value(bytes: plan.workspaceBytes) : nil
+            let packed = packedWeight(operation, problem)
+            let plan = MatrixMultiplyPlan(problem, kernels: kernels, packing: packed == nil ? .automatic : .prepared)
+            let workspace = packed ?? (plan.workspaceBytes > 0 ? value(bytes: plan.workspaceBytes) : nil)
             for (number, step) in plan.steps.enumerated() {
                 var operands: [Operand] = []
                 for (role, slot) in step.operandSlots {
                     if role == .workspace, let workspace {
-                        operands.append(Operand(slot, workspace, number == 0 ? .write : .read))
+                        operands.append(Operand(slot, workspace, number == 0 && packed == nil ? .write : .read))
                     } else if var operand = operation.operands.first(where: { $0.slot == role.rawValue }) {
                         operand.slot = slot
                         operands.append(operand)

@@ -27,6 +27,8 @@ public enum Home: Equatable, Sendable {
 /// Memory outside the arena.
 public enum Block: Int, CaseIterable, Sendable {
     case parameters, gradients, optimizer, control
+    /// Weights in panels, as matrix products read them.
+    case packed
 }
 
 public struct ValueDescription: Sendable {
@@ -86,6 +88,8 @@ public enum Phase: Int, CaseIterable, Sendable {
 
 public final class Program {
     public let isDouble: Bool
+    /// Weights that lie packed: offset in the block of parameters, and in that of packed ones.
+    public var packedOffsets: [Int: Int] = [:]
     public var values: [ValueDescription] = []
     public var operations: [Operation] = []
     /// Strides for kernels that walk arrays which are not contiguous, and constants.
