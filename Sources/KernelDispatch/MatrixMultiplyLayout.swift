@@ -63,7 +63,7 @@ struct MatrixMultiplyLayout {
         // halved until there are enough of them, in an order that keeps reuse: rows share the packing
         // of B, columns that of A.
         streams = p.m == 1 && !isTransposed && !shared && !local && p.n > width && !p.hasColumnSums
-        let widest = streams ? 8192 / size : size == 4 ? 512 : 256
+        let widest = streams ? 8192 / size : size == 4 ? 256 : 128
         pieceRows = Self.split(p.m, into: (p.m + 0xfffff) >> 20, multiple: 1)
         pieceColumns = Self.split(p.n, into: (p.n + widest - 1) / widest, multiple: width)
         // A streamed B is better read in long runs.
@@ -110,7 +110,7 @@ struct MatrixMultiplyLayout {
 
     /// The length of a block of k.
     private var blockLength: Int {
-        let longest = size == 4 ? 400 : 256
+        let longest = size == 4 ? 512 : 256
         let blocks = max(1, (p.k + longest - 1) / longest)
         return max(4, ((p.k + blocks - 1) / blocks + 3) / 4 * 4)
     }
