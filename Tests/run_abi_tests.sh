@@ -161,7 +161,7 @@ cpu_and_threads() { # cpu_and_threads <level> <threads> <command>...; the best l
 if [ -n "$sanitizer" ]; then
   # A core of them: those that meet every function. The numbers are compared elsewhere.
   chosen=$programs
-  [ "$sanitizer" = thread ] && chosen="threads busy cancel fit callbacks trainer evaluate context models predict checkpoint fork"
+  [ "$sanitizer" = thread ] && chosen="threads busy cancel fit callbacks trainer evaluate context models packed_weights predict checkpoint fork"
   for name in $chosen; do
     # shellcheck disable=SC2046 # arguments are a list
     cpu_and_threads "" 2 run "$sanitizer" "$name" $(arguments_of "$name")
@@ -184,8 +184,8 @@ case $best in
 esac
 
 # What depends on numbers runs everywhere; what depends on files, memory and loading runs at the best level.
-numeric="arrays busy callbacks cancel catalog checkpoint context evaluate fit gradients graph history library loss"
-numeric="$numeric models optimizer oracle parameters predict threads trainer"
+numeric="arrays busy callbacks cancel catalog checkpoint context direct_update evaluate fit gradients graph history library loss"
+numeric="$numeric models optimizer oracle packed_weights parameters predict threads trainer"
 for level in $levels; do
   for threads in 1 2; do
     for name in $programs; do
