@@ -36,6 +36,7 @@ public func chainrule_context_forward(
                 try context.model.withReadLock { () throws(ChainruleError) in
                     try context.forward(views, isTraining: training != 0)
                 }
+                if context.commitsNext { try context.model.withWriteLock { () throws(ChainruleError) in try context.commit() } }
             }
         }
     }

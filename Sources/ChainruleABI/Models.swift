@@ -129,7 +129,7 @@ public func chainrule_model_input_info(
         try own.model.withReadLock { () throws(ChainruleError) in
             try checkIndex(index, own.model.inputs.count, "inputs")
             let node = own.model.nodes[own.model.inputs[index]]
-            try own.info(node.name, own.model.type, node.outputShape, isTrainable: false, to: info)
+            try own.info(node.name, own.model.storageType(node.outputKinds[0]), node.outputShape, isTrainable: false, to: info)
         }
     }
 }
@@ -143,7 +143,7 @@ public func chainrule_model_output_info(
         try own.model.withReadLock { () throws(ChainruleError) in
             try checkIndex(index, own.model.outputs.count, "outputs")
             let node = own.model.nodes[own.model.outputs[index]]
-            try own.info(node.name, own.model.type, node.outputShape, isTrainable: false, to: info)
+            try own.info(node.name, own.model.storageType(node.outputKinds[0]), node.outputShape, isTrainable: false, to: info)
         }
     }
 }

@@ -13,12 +13,12 @@ public enum ModelFile {
     static let outputsKey = "chainrule_outputs"
 
     public static func metadata(_ model: Model) -> [(String, String)] {
-        let lines = model.nodes.map { node in
-            "\(node.kind)\t\(node.inputs.map(String.init).joined(separator: ","))\t\(node.attributeText)"
+        let lines = model.entries.map { entry in
+            "\(entry.kind)\t\(entry.inputs.map(String.init).joined(separator: ","))\t\(entry.attributeText)"
         }
         return [
             (formatKey, "1"), (typeKey, model.type.name), (seedKey, String(model.seed)),
-            (outputsKey, model.outputs.map(String.init).joined(separator: ",")),
+            (outputsKey, model.outputs.map { String(model.number(of: $0)) }.joined(separator: ",")),
             (modelKey, lines.joined(separator: "\n")),
         ]
     }

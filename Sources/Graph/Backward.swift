@@ -12,6 +12,8 @@ extension PlanBuilder {
     @discardableResult
     public func appendBackward(seeds: [(node: Int, gradient: Value)], wantsInputs: Bool) -> [Value?] {
         var arriving = [[Value]](repeating: [], count: model.nodes.count)
+        /// Gradients in outputs behind the first, by node and output.
+        var further: [Int: [Int: Value]] = [:]
         for seed in seeds { arriving[seed.node].append(seed.gradient) }
         let needed = nodesNeedingGradient(wantsInputs: wantsInputs)
         var inputGradients = [Value?](repeating: nil, count: model.inputs.count)
@@ -19,13 +21,18 @@ extension PlanBuilder {
 
         for (index, node) in model.nodes.enumerated().reversed() where needed[index] {
             program.node = index
-            guard let gradient = sum(arriving[index], count: emitters[index].outputShapes[0].elementCount) else { continue }
+            let gradient = sum(arriving[index], count: emitters[index].outputShapes[0].elementCount)
+            if let output = node.selectedOutput {
+                if let gradient { further[node.inputs[0], default: [:]][output] = gradient }
+                continue
+            }
+            guard gradient != nil || further[index] != nil else { continue }
             if let input = node.inputIndex {
                 inputGradients[input] = gradient
                 continue
             }
             let emitter = emitters[index]
-            emitter.outputGradients = [gradient]
+            emitter.outputGradients = emitter.outputShapes.indices.map { $0 == 0 ? gradient : further[index]?[$0] }
             emitter.inputsNeedingGradient = node.inputs.map { needed[$0] }
             node.layer.backward(emitter)
             for parameter in node.parameters { reached.insert(parameter) }
@@ -41,8 +48,9 @@ extension PlanBuilder {
     private func nodesNeedingGradient(wantsInputs: Bool) -> [Bool] {
         var needed: [Bool] = []
         for node in model.nodes {
-            let hasTrainable = node.parameters.contains { model.parameters[$0].specification.isTrainable }
-            needed.append(hasTrainable || (wantsInputs && node.inputIndex != nil) || node.inputs.contains { needed[$0] })
+            let hasTrainable = node.parameters.contains { model.parameters[$0].isTrainable }
+            let isReached = hasTrainable || (wantsInputs && node.inputIndex != nil) || node.inputs.contains { needed[$0] }
+            needed.append(isReached && !node.isInteger)
         }
         return needed
     }
@@ -59,7 +67,7 @@ extension PlanBuilder {
 
     /// Adds what this pass found to the gradients of earlier ones.
     private func addFresh(_ reached: Set<Int>) {
-        for index in reached.sorted() where model.parameters[index].specification.isTrainable {
+        for index in reached.sorted() where model.parameters[index].isTrainable {
             let parameter = model.parameters[index]
             guard let fresh = emitters[parameter.node].parameterGradient(parameter.localName) else { continue }
             let total = program.value(elements: parameter.elementCount, home: .block(.gradients, parameter.offset))
@@ -70,7 +78,7 @@ extension PlanBuilder {
     /// A parameter that doesn't reach the outputs has gradient zero.
     private func clearUnreached(_ reached: Set<Int>) {
         for (index, parameter) in model.parameters.enumerated()
-        where parameter.specification.isTrainable && !reached.contains(index) {
+        where parameter.isTrainable && !reached.contains(index) {
             let gradient = program.value(elements: parameter.elementCount, home: .block(.gradients, parameter.offset))
             program.fill(gradient, with: 0, count: parameter.elementCount)
         }

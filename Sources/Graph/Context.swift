@@ -74,8 +74,19 @@ public final class Context: @unchecked Sendable {
         for slot in views.indices { entries[index].plan.setExternal(slot, try feeds.copied(views[slot], slot: slot)) }
         executor.setRandomState(seed: model.seed, step: passes)
         passes += 1
-        executor.run(entries[index].plan, .forward)
+        try executor.runForward(entries[index].plan)
         canGoBack = true
+        commitsNext = isTraining && entries[index].plan.hasCommits
+    }
+
+    /// Whether the last forward pass has changes of what layers keep from step to step, still to be made
+    /// by `commit`.
+    public private(set) var commitsNext = false
+
+    /// For who holds the model for writing.
+    public func commit() throws(ChainruleError) {
+        commitsNext = false
+        executor.run(try forwardEntry().plan, .commit)
     }
 
     private func forwardEntry() throws(ChainruleError) -> Entry {
@@ -90,10 +101,12 @@ public final class Context: @unchecked Sendable {
         guard entry.outputs.indices.contains(index) else {
             throw ChainruleError(.notFound, "the output's index", expected: "0 to \(entry.outputs.count - 1)", got: "\(index)")
         }
+        let kind = model.nodes[model.outputs[index]].outputKinds[0]
         try checkResult(
-            view, FeedSpecification(name: "output \(index)", shape: entry.outputShapes[index], kind: .real), batch: entry.batch)
+            view, FeedSpecification(
+                name: "output \(index)", shape: entry.outputShapes[index], kind: kind == .integer ? .integers : .real), batch: entry.batch)
         guard let address = executor.address(entry.outputs[index], in: entry.plan) else { return }
-        copyOut(address, model.type, entry.outputShapes[index], to: view)
+        copyOut(address, model.storageType(kind), entry.outputShapes[index], to: view)
     }
 
     /// Gradients in the outputs (nil: ones) to gradients in parameters, which are added up, and inputs.
@@ -137,6 +150,9 @@ public final class Context: @unchecked Sendable {
         guard model.inputs.indices.contains(index) else {
             throw ChainruleError(.notFound, "the input's index", expected: "0 to \(model.inputs.count - 1)", got: "\(index)")
         }
+        guard !model.nodes[model.inputs[index]].isInteger else {
+            throw ChainruleError(.notFound, "the input's index", expected: "an input of real numbers", got: "\(index), which holds whole numbers")
+        }
         let shape = model.nodes[model.inputs[index]].outputShape.with(batch: entry.batch ?? 1)
         try checkResult(view, FeedSpecification(name: "the gradient in input \(index)", shape: shape, kind: .real), batch: entry.batch)
         if let value = entry.inputGradients[index], let address = executor.address(value, in: entry.plan) {
@@ -149,7 +165,7 @@ public final class Context: @unchecked Sendable {
 
     public func gradient(_ name: String, to view: ArrayView) throws(ChainruleError) {
         let parameter = try model.parameter(named: name)
-        guard parameter.specification.isTrainable, let gradients = executor.gradients else {
+        guard parameter.isTrainable, let gradients = executor.gradients else {
             throw ChainruleError(.notFound, "the parameter", expected: "a trainable one", got: "\"\(name)\", a constant")
         }
         try checkResult(view, FeedSpecification(name: "the gradient in \(name)", shape: parameter.shape, kind: .real), batch: nil)

@@ -82,6 +82,29 @@ public final class Executor: @unchecked Sendable {
         plan.run(phase, scratch: scratch?.pointer, scratchCount: plan.needsScratch ? scratchCount : Team.maximumThreads)
     }
 
+    /// Runs the forward phase; an index out of range is an error.
+    @inline(__always)
+    public func runForward(_ plan: Plan) throws(ChainruleError) {
+        run(plan, .forward)
+        if plan.checksIndices { try checkIndices() }
+    }
+
+    /// Throws what the plan's operations have reported.
+    private func checkIndices() throws(ChainruleError) {
+        let report = control.pointer + Control.wrongIndex
+        let node = Int(report.load(as: Int64.self)) - 1
+        guard node >= 0 else { return }
+        report.storeBytes(of: 0, as: Int64.self)
+        let index = report.load(fromByteOffset: 8, as: Int64.self)
+        let limit = report.load(fromByteOffset: 16, as: Int64.self)
+        let place = report.load(fromByteOffset: 24, as: Int64.self)
+        guard node < model.nodes.count else { throw ChainruleError(.internal, "an index of no node") }
+        let name = "\(model.nodes[node].kind) \"\(model.nodes[node].name)\""
+        throw ChainruleError(
+            .value, "an index, element \(place)", expected: limit > 0 ? "0 to \(limit - 1)" : "nothing to choose from",
+            got: "\(index)", node: name)
+    }
+
     /// Where a value of a bound plan lies.
     public func address(_ value: Value, in plan: Plan) -> UnsafeMutableRawPointer? {
         guard let arena else { return nil }

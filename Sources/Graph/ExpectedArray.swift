@@ -1,20 +1,32 @@
 // What a plan expects of a caller's array, as plain numbers: compared without allocating anything.
 
+import Layers
 import Tensors
 
 /// What a plan expects of one array, as plain numbers.
 public struct ExpectedArray {
     public let rank: Int
     public private(set) var shape = InlineArray<8, Int>(repeating: 0)
-    /// Number of classes for labels; 0 for real numbers.
+    /// Number of classes for labels; 0 for others.
     public let classes: Int
+    public let isReal: Bool
     /// A target [batch, 1] may also come as [batch].
     let mayDropLast: Bool
 
     public init(_ shape: Shape, classes: Int, mayDropLast: Bool) {
         rank = shape.rank
         self.classes = classes
+        isReal = classes == 0
         self.mayDropLast = mayDropLast && shape.rank > 1 && shape.dimensions.last == 1
+        for index in 0..<shape.rank { self.shape[index] = shape[index] }
+    }
+
+    /// An array of the model's own: an input or output.
+    public init(_ shape: Shape, kind: ElementKind) {
+        rank = shape.rank
+        classes = 0
+        isReal = kind == .real
+        mayDropLast = false
         for index in 0..<shape.rank { self.shape[index] = shape[index] }
     }
 
@@ -22,6 +34,6 @@ public struct ExpectedArray {
     public func fits(_ view: ArrayView) -> Bool {
         guard view.rank == rank || (mayDropLast && view.rank == rank - 1) else { return false }
         for index in 0..<view.rank where view.shape[index] != shape[index] { return false }
-        return view.type.isReal == (classes == 0) && view.data != nil
+        return view.type.isReal == isReal && view.data != nil
     }
 }

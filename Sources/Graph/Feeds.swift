@@ -9,6 +9,8 @@ public struct FeedSpecification: Sendable {
     public enum Kind: Sendable, Equatable {
         /// Numbers of the model's type, or of the other real type.
         case real
+        /// Whole numbers, int32 or int64, that the plan itself looks at.
+        case integers
         /// int32 or int64, 0 up to but not including `classes`.
         case labels(classes: Int)
     }
@@ -57,10 +59,11 @@ public final class Feeds: @unchecked Sendable {
                 throw ChainruleError(
                     .dataType, "\(specification.name)'s type", expected: "float32 or float64", got: view.type.name)
             }
-        case .labels:
+        case .labels, .integers:
             guard !view.type.isReal else {
                 throw ChainruleError(
-                    .dataType, "\(specification.name)'s type", expected: "int32 or int64 labels", got: view.type.name)
+                    .dataType, "\(specification.name)'s type",
+                    expected: specification.kind == .integers ? "int32 or int64" : "int32 or int64 labels", got: view.type.name)
             }
         }
         guard view.data != nil || view.elementCount == 0 else {
@@ -89,7 +92,7 @@ public final class Feeds: @unchecked Sendable {
         let buffer = try buffer(slot, bytes: view.elementCount * type.size)
         var target = view
         target.data = buffer
-        target.type = type
+        target.type = plainType(view)
         target.makeContiguous()
         copyElements(from: view, to: target)
         return buffer
@@ -154,10 +157,16 @@ public final class Feeds: @unchecked Sendable {
 
     public func storage(_ slot: Int) -> Storage? { buffers[slot] }
 
-    /// Where the plan may read an array of real numbers.
+    /// Where the plan may read an array of real numbers, or of whole ones that it looks at itself.
     public func plainAddress(_ view: ArrayView, slot: Int) throws(ChainruleError) -> UnsafeMutableRawPointer? {
-        if view.type == type && view.isContiguous { return view.data }
+        if view.type == plainType(view) && view.isContiguous { return view.data }
         return try converted(view, slot: slot)
+    }
+
+    /// The type that a plan reads an array in: the model's, or whole numbers of the same width.
+    @inline(__always)
+    private func plainType(_ view: ArrayView) -> DataType {
+        view.type.isReal ? type : type == .float64 ? .int64 : .int32
     }
 
     public func buffer(_ slot: Int, bytes: Int) throws(ChainruleError) -> UnsafeMutableRawPointer {

@@ -11,9 +11,12 @@ import Tensors
 public final class Model: @unchecked Sendable {
     public let type: DataType
     public let seed: UInt64
-    public private(set) var nodes: [Node] = []
-    public private(set) var parameters: [Parameter] = []
-    public private(set) var inputs: [Int] = []
+    public internal(set) var nodes: [Node] = []
+    /// What callers added, and the node behind each of their numbers.
+    public internal(set) var entries: [Entry] = []
+    public internal(set) var numbers: [Int] = []
+    public internal(set) var parameters: [Parameter] = []
+    public internal(set) var inputs: [Int] = []
     public private(set) var explicitOutputs: [Int]?
     /// The thread whose fit is under way, else 0: other threads may read between its steps, not write.
     private let trainingThread = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
@@ -30,7 +33,7 @@ public final class Model: @unchecked Sendable {
     public private(set) var storage: Storage?
     /// Bytes of the trainable parameters, a multiple of 64, at the start of the storage.
     public private(set) var trainableBytes = 0
-    private var numberOfLayers = 0
+    var numberOfLayers = 0
 
     public init(type: DataType, seed: UInt64) {
         self.type = type
@@ -53,87 +56,15 @@ public final class Model: @unchecked Sendable {
     public var isDouble: Bool { type == .float64 }
     public var isInUse: Bool { storage != nil }
 
-    public var outputs: [Int] { explicitOutputs ?? (nodes.isEmpty ? [] : [nodes.count - 1]) }
+    /// The nodes that are the model's outputs; without `setOutputs` the first output of what was added last.
+    public var outputs: [Int] { explicitOutputs ?? (entries.last.map { [numbers[$0.first]] } ?? []) }
 
-    /// Adds a node; nil inputs mean the node added last.
-    public func add(_ kind: String, _ attributeText: String, inputs given: [Int]?) throws(ChainruleError) -> Int {
-        guard !isInUse else {
-            throw ChainruleError(
-                .state, "adding to a model", expected: "a model that has not been used yet",
-                got: "one that has parameters in use")
-        }
-        guard let type = LayerCatalog.type(of: kind) else {
-            throw ChainruleError(
-                .attribute, "the kind of a node", expected: "one of \(LayerCatalog.kinds.joined(separator: ", "))",
-                got: "\"\(kind)\"")
-        }
-        var inputNodes = given ?? (nodes.isEmpty || type.inputCount.upperBound == 0 ? [] : [nodes.count - 1])
-        if type.inputCount.upperBound == 0 && given == nil { inputNodes = [] }
-        for node in inputNodes where node < 0 || node >= nodes.count {
-            throw ChainruleError(
-                .invalidArgument, "an input of \(kind)",
-                expected: nodes.isEmpty ? "nodes added before; there are none yet" : "a node from 0 to \(nodes.count - 1)",
-                got: "\(node)")
-        }
-        guard type.inputCount.contains(inputNodes.count) else {
-            let range = type.inputCount
-            let expected =
-                range.lowerBound == range.upperBound
-                ? "\(range.lowerBound)"
-                : range.upperBound == .max ? "\(range.lowerBound) or more" : "\(range.lowerBound) to \(range.upperBound)"
-            throw ChainruleError(.invalidArgument, "the number of inputs of \(kind)", expected: expected, got: "\(inputNodes.count)")
-        }
+    /// The caller's number of a node.
+    public func number(of node: Int) -> Int { numbers.firstIndex(of: node) ?? node }
 
-        let attributes = try Attributes(
-            parsing: attributeText, as: type.attributes + [LayerCatalog.nameAttribute], of: kind)
-        let name = try nodeName(attributes, kind: kind, isInput: kind == Input.kind)
-        do throws(ChainruleError) {
-            let layer = try type.init(attributes)
-            let shapes = inputNodes.map { nodes[$0].outputShape }
-            let output = try layer.outputShapes(shapes)[0].validated(what: "the output")
-            try append(layer, kind, attributes.text, name, inputNodes, shapes, output, hasName: attributes.has("name"))
-        } catch {
-            throw error.at(node: "\(kind) \"\(name)\"")
-        }
-        if kind != Input.kind { numberOfLayers += 1 }
-        return nodes.count - 1
-    }
-
-    private func nodeName(_ attributes: Attributes, kind: String, isInput: Bool) throws(ChainruleError) -> String {
-        guard attributes.has("name") else { return isInput ? "input\(inputs.isEmpty ? "" : String(inputs.count))" : String(numberOfLayers) }
-        let name = attributes.text("name")
-        guard !name.isEmpty, name.utf8.count <= 64, !nodes.contains(where: { $0.name == name }) else {
-            throw ChainruleError(
-                .attribute, "\(kind)'s name", expected: "1 to 64 bytes that no other node is called", got: "\"\(name)\"")
-        }
-        return name
-    }
-
-    private func append(
-        _ layer: any Layer, _ kind: String, _ text: String, _ name: String, _ inputNodes: [Int], _ shapes: [Shape],
-        _ output: Shape, hasName: Bool
-    ) throws(ChainruleError) {
-        var indices: [Int] = []
-        var added: [Parameter] = []
-        for specification in try layer.parameters(shapes) {
-            var specification = specification
-            specification.shape = try specification.shape.validated(what: "parameter \(specification.name)")
-            // A node that is nothing but its tensor gives it its own name.
-            let isItself = hasName && Swift.type(of: layer).inputCount.upperBound == 0
-            let fullName = isItself ? name : "\(name).\(specification.name)"
-            guard !parameters.contains(where: { $0.name == fullName }) else {
-                throw ChainruleError(.attribute, "a parameter's name", expected: "one that is free", got: "\"\(fullName)\"")
-            }
-            indices.append(parameters.count + added.count)
-            added.append(Parameter(name: fullName, localName: specification.name, node: nodes.count, specification: specification))
-        }
-        parameters += added
-        let isInput = kind == Input.kind
-        if isInput { inputs.append(nodes.count) }
-        nodes.append(
-            Node(
-                name: name, kind: kind, attributeText: text, layer: layer, inputs: inputNodes, inputShapes: shapes,
-                outputShape: output, parameters: indices, inputIndex: isInput ? inputs.count - 1 : nil))
+    /// How elements of a kind are kept.
+    public func storageType(_ kind: ElementKind) -> DataType {
+        kind == .real ? type : isDouble ? .int64 : .int32
     }
 
     public func setOutputs(_ list: [Int]) throws(ChainruleError) {
@@ -143,11 +74,11 @@ public final class Model: @unchecked Sendable {
         guard !list.isEmpty else {
             throw ChainruleError(.invalidArgument, "the number of outputs", expected: "1 or more", got: "0")
         }
-        for node in list where node < 0 || node >= nodes.count {
+        for node in list where node < 0 || node >= numbers.count {
             throw ChainruleError(
-                .invalidArgument, "an output", expected: "a node from 0 to \(nodes.count - 1)", got: "\(node)")
+                .invalidArgument, "an output", expected: "a node from 0 to \(numbers.count - 1)", got: "\(node)")
         }
-        explicitOutputs = list
+        explicitOutputs = list.map { numbers[$0] }
     }
 
     /// Makes the parameters' memory and first values, once.

@@ -11,11 +11,31 @@ public struct Node: Sendable {
     public let layer: any Layer
     public let inputs: [Int]
     public let inputShapes: [Shape]
-    public let outputShape: Shape
+    public let outputShapes: [Shape]
+    public let outputKinds: [ElementKind]
     /// Indices into the model's parameters.
     public let parameters: [Int]
     /// Which of the model's inputs this is.
     public let inputIndex: Int?
+    /// This node is nothing but its input's output of this number.
+    public let selectedOutput: Int?
+
+    public var outputShape: Shape { outputShapes[0] }
+    public var isInteger: Bool { outputKinds[0] == .integer }
+}
+
+/// What a caller added: one node, or the nodes of a composite.
+public struct Entry: Sendable {
+    public let name: String
+    public let kind: String
+    /// As written, for saving.
+    public let attributeText: String
+    /// The caller's numbers of its inputs.
+    public let inputs: [Int]
+    public let nodes: Range<Int>
+    /// The caller's number of its first output.
+    public let first: Int
+    public let outputShapes: [Shape]
 }
 
 /// A tensor that the model owns: trainable or constant.
@@ -29,6 +49,7 @@ public struct Parameter: Sendable {
     /// Bytes from the start of the model's block.
     public internal(set) var offset = 0
 
+    public var isTrainable: Bool { specification.isTrainable }
     public var shape: Shape { specification.shape }
     public var elementCount: Int { specification.shape.elementCount }
 

@@ -42,7 +42,13 @@ public final class Plan: @unchecked Sendable {
     /// Work under this many nanoseconds stays on the calling thread: sharing costs about 500.
     private static let parallelThreshold = 4000.0
 
+    /// Runs `commit` change something.
+    public let hasCommits: Bool
+    /// Whether indices are looked at, and the control block says afterwards if one was out of range.
+    public let checksIndices: Bool
+
     public init(_ program: Program, kernels: KernelSet = .current) throws(ChainruleError) {
+        program.appendCommits()
         program.fuse()
         program.lowerMatrixProducts(kernels)
         let memory = try MemoryPlan(program)
@@ -62,7 +68,7 @@ public final class Plan: @unchecked Sendable {
         var scratch = false
         for (index, operation) in program.operations.enumerated() {
             guard case .kernel(let name, let call) = operation.work else { continue }
-            if name == .matrixMultiply { scratch = true }
+            if name.needsScratch { scratch = true }
             (instructions + index).initialize(
                 to: Instruction(
                     kernel: kernels[name], pieces: operation.pieces,
@@ -76,6 +82,8 @@ public final class Plan: @unchecked Sendable {
             }
         }
         phaseStarts = starts
+        hasCommits = starts[Phase.commit.rawValue] < count
+        checksIndices = program.checksIndices
         needsScratch = scratch
         usesPacked = program.values.contains {
             if case .block(.packed, _) = $0.home { return true }

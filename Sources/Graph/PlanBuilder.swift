@@ -36,6 +36,7 @@ public final class PlanBuilder {
         self.request = request
         program = Program(isDouble: model.isDouble)
         randomState = program.value(bytes: 16, home: .block(.control, Control.randomState))
+        program.wrongIndex = program.value(bytes: 32, home: .block(.control, Control.wrongIndex))
         try appendForward()
     }
 
@@ -50,14 +51,17 @@ public final class PlanBuilder {
         for (index, node) in model.nodes.enumerated() {
             let inputs = node.inputs.map { emitters[$0].output() }
             let inputShapes = node.inputs.map { emitters[$0].outputShapes[0] }
-            let shapes = [try node.outputShape.with(batch: request.batch ?? 1).validated(what: "a result")]
+            var shapes: [Shape] = []
+            for shape in node.outputShapes {
+                shapes.append(try shape.with(batch: request.batch ?? 1).validated(what: "a result"))
+            }
             var parameters: [String: Value] = [:]
             var gradients: [String: Value] = [:]
             for parameterIndex in node.parameters {
                 let parameter = model.parameters[parameterIndex]
                 let bytes = parameter.elementCount * model.type.size
                 parameters[parameter.localName] = program.value(bytes: bytes, home: .block(.parameters, parameter.offset))
-                if parameter.specification.isTrainable && request.keepsResults {
+                if parameter.isTrainable && request.keepsResults {
                     gradients[parameter.localName] = program.value(
                         bytes: bytes, home: request.addsGradients ? .arena : .block(.gradients, parameter.offset))
                 }
@@ -67,7 +71,9 @@ public final class PlanBuilder {
                 outputShapes: shapes, inputs: inputs, parameters: parameters, gradients: gradients,
                 randomState: randomState)
             program.node = index
-            if let inputIndex = node.inputIndex {
+            if let output = node.selectedOutput {
+                emitter.setOutput(as: emitters[node.inputs[0]].output(output))
+            } else if let inputIndex = node.inputIndex {
                 emitter.setOutput(as: external(inputIndex, bytes: shapes[0].elementCount * program.elementSize))
             } else {
                 node.layer.forward(emitter)
@@ -91,7 +97,10 @@ public enum Control {
     public static let gradientScale = 320
     /// Int32: 1 when a gradient is NaN or infinite.
     public static let nonFinite = 384
-    public static let byteCount = 448
+    /// Four Int64: 1 + the node that met an index out of its range (0: none did), the index, how many
+    /// there are to choose from, and its place.
+    public static let wrongIndex = 448
+    public static let byteCount = 512
 }
 
 extension Program {
@@ -102,6 +111,6 @@ extension Program {
 extension PlanBuilder {
     /// What the plan expects of the model's inputs.
     public func expectedInputs() -> [ExpectedArray] {
-        model.inputs.map { ExpectedArray(emitters[$0].outputShapes[0], classes: 0, mayDropLast: false) }
+        model.inputs.map { ExpectedArray(emitters[$0].outputShapes[0], kind: model.nodes[$0].outputKinds[0]) }
     }
 }

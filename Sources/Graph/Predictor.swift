@@ -60,7 +60,8 @@ final class Predictor: @unchecked Sendable {
             return found
         }
         let builder = try PlanBuilder(model: model, request: PlanRequest(batch: batch))
-        let writesOutput = builder.placeOutputs()
+        // Where indices are looked at, nothing may be written to the caller before all were.
+        let writesOutput = builder.program.checksIndices ? model.outputs.map { _ in false } : builder.placeOutputs()
         if batch > 64, packed == nil {
             packed = model.packedParameters()
             executor.packed = packed?.storage
@@ -74,7 +75,7 @@ final class Predictor: @unchecked Sendable {
                 batch: batch, plan: plan, outputs: model.outputs.indices.map { builder.output($0) },
                 outputShapes: model.outputs.indices.map { builder.outputShape($0) }, writesOutput: writesOutput,
                 expected: builder.expectedInputs() + model.outputs.indices.map {
-                    ExpectedArray(builder.outputShape($0), classes: 0, mayDropLast: false)
+                    ExpectedArray(builder.outputShape($0), kind: model.nodes[model.outputs[$0]].outputKinds[0])
                 }))
         return entries.count - 1
     }
@@ -84,7 +85,7 @@ final class Predictor: @unchecked Sendable {
     func runKnown(
         _ inputs: UnsafeBufferPointer<ArrayView>, _ outputs: UnsafeBufferPointer<ArrayView>, batch: Int
     ) -> Bool {
-        for index in entries.indices where entries[index].batch == batch {
+        for index in entries.indices where entries[index].batch == batch && !entries[index].plan.checksIndices {
             let plan = entries[index].plan
             if plan.needsScratch && !executor.hasScratchForTeam { return false }
             for slot in 0..<inputs.count where !fits(index, slot, inputs[slot]) { return false }
@@ -109,7 +110,8 @@ final class Predictor: @unchecked Sendable {
 
     @inline(__always)
     private func fits(_ entry: Int, _ place: Int, _ view: ArrayView) -> Bool {
-        view.type == model.type && view.isContiguous && entries[entry].expected[place].fits(view)
+        view.type == (entries[entry].expected[place].isReal ? model.type : model.storageType(.integer)) && view.isContiguous
+            && entries[entry].expected[place].fits(view)
     }
 
     /// Rows `first..<first + batch` of everything; arrays were checked.
@@ -127,24 +129,28 @@ final class Predictor: @unchecked Sendable {
         for slot in 0..<outputs.count where direct[slot] {
             let view = isWhole ? outputs[slot] : outputs[slot].rows(first, batch)
             let place = inputs.count + slot
-            let isPlain = view.type == model.type && view.isContiguous
+            let isPlain = view.type == outputType(slot) && view.isContiguous
             plan.setExternal(
                 place, isPlain ? view.data : try feeds.buffer(place, bytes: view.elementCount * model.type.size))
         }
         if plan.usesPacked { packed?.refresh(model) }
-        executor.run(plan, .forward)
+        try executor.runForward(plan)
         for slot in 0..<outputs.count {
             let view = isWhole ? outputs[slot] : outputs[slot].rows(first, batch)
             guard let result = executor.address(entries[index].outputs[slot], in: plan), let data = view.data,
                 result != data
             else { continue }
-            if view.type == model.type && view.isContiguous {
+            if view.type == outputType(slot) && view.isContiguous {
                 data.copyMemory(from: result, byteCount: view.elementCount * model.type.size)
             } else {
-                copyOut(result, model.type, entries[index].outputShapes[slot], to: view)
+                copyOut(result, outputType(slot), entries[index].outputShapes[slot], to: view)
             }
         }
     }
+}
+
+extension Predictor {
+    private func outputType(_ index: Int) -> DataType { model.storageType(model.nodes[model.outputs[index]].outputKinds[0]) }
 }
 
 extension PlanBuilder {
@@ -180,7 +186,7 @@ extension Model {
         inputs.enumerated().map { index, node in
             FeedSpecification(
                 name: inputs.count == 1 ? "the input" : "input \(index) (\"\(nodes[node].name)\")",
-                shape: nodes[node].outputShape, kind: .real)
+                shape: nodes[node].outputShape, kind: nodes[node].isInteger ? .integers : .real)
         }
     }
 
@@ -237,7 +243,7 @@ extension Model {
         try checkResult(
             view, FeedSpecification(
                 name: self.outputs.count == 1 ? "the output" : "output \(index)",
-                shape: node.outputShape, kind: .real), batch: batch)
+                shape: node.outputShape, kind: node.isInteger ? .integers : .real), batch: batch)
         guard let range = view.byteRange else { return }
         for input in inputs {
             if let other = input.byteRange, range.overlaps(other) {

@@ -6,11 +6,13 @@ import Tensors
 extension Model {
     public var summary: String {
         var rows: [[String]] = [["Node", "Kind", "Inputs", "Output shape", "Parameters"]]
-        for node in nodes {
-            let count = node.parameters.reduce(0) { $0 + parameters[$1].elementCount }
+        for entry in entries {
+            let own = entry.nodes.flatMap { nodes[$0].parameters }
+            let count = own.reduce(0) { $0 + parameters[$1].elementCount }
             rows.append([
-                node.name, node.attributeText.isEmpty ? node.kind : "\(node.kind) \(node.attributeText)",
-                node.inputs.map { nodes[$0].name }.joined(separator: ", "), "\(node.outputShape)", grouped(count),
+                entry.name, entry.attributeText.isEmpty ? entry.kind : "\(entry.kind) \(entry.attributeText)",
+                entry.inputs.map { nodes[numbers[$0]].name }.joined(separator: ", "),
+                entry.outputShapes.map { "\($0)" }.joined(separator: " "), grouped(count),
             ])
         }
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }

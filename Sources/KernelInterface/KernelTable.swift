@@ -25,6 +25,7 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case fill
     case gatherRows
     case gatherLabels
+    case checkIndices
     // Softmax and losses
     case softmaxForward
     case softmaxBackward
@@ -44,6 +45,11 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case randomUniform
     case randomNormal
     case dropout
+}
+
+extension KernelName {
+    /// Whether it works in its thread's scratch.
+    public var needsScratch: Bool { self == .matrixMultiply }
 }
 
 /// What a CPU level's matrix product is built for; sizes of its register tile.

@@ -30,6 +30,7 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .fill: fillKernel
     case .gatherRows: gatherRowsKernel
     case .gatherLabels: gatherLabelsKernel
+    case .checkIndices: checkIndicesKernel
     case .softmaxForward: softmaxForwardKernel
     case .softmaxBackward: softmaxBackwardKernel
     case .elementLoss: elementLossKernel

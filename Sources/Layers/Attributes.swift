@@ -57,6 +57,12 @@ public struct Attributes: Sendable {
         }
     }
 
+    /// The roles of the inputs that the node has, in their order; known once they are.
+    public var inputRoles: [String] = []
+
+    /// Which input has this role; nil if it isn't given.
+    public func input(_ role: String) -> Int? { inputRoles.firstIndex(of: role) }
+
     public func has(_ name: String) -> Bool { values[name] != nil }
 
     public func integer(_ name: String) -> Int {

@@ -62,6 +62,15 @@ public final class Emitter {
 
     public func parameter(_ name: String) -> Value? { parameterValues[name] }
 
+    /// Appends operations that change what the layer keeps from step to step (running statistics). They
+    /// run when the step has succeeded, so that a failed one leaves no trace.
+    public func atCommit(_ body: @escaping (Program) -> Void) { program.atCommit(node: node, body) }
+
+    /// Whole numbers of an input, each checked to be from 0 to under `limit`; others fail the step.
+    public func indices(_ index: Int, limit: Int) -> Value {
+        program.checkedIndices(inputs[index], count: inputShapes[index].elementCount, limit: limit, node: node)
+    }
+
     public func save(_ name: String, _ value: Value) { saved[name] = value }
     public func saved(_ name: String) -> Value? { saved[name] }
 
@@ -72,8 +81,17 @@ public final class Emitter {
 
     public func needsInputGradient(_ index: Int = 0) -> Bool { inputsNeedingGradient[index] }
 
-    /// The gradient in output `index`.
-    public func outputGradient(_ index: Int = 0) -> Value { outputGradients[index] ?? output(index) }
+    /// The gradient in output `index`; nil when nothing depends on that output.
+    public func arrivedGradient(_ index: Int) -> Value? { outputGradients[index] }
+
+    /// The gradient in output `index`; zeros when nothing depends on that output.
+    public func outputGradient(_ index: Int = 0) -> Value {
+        if let gradient = outputGradients[index] { return gradient }
+        let zeros = program.value(elements: outputShapes[index].elementCount)
+        program.fill(zeros, with: 0, count: outputShapes[index].elementCount)
+        outputGradients[index] = zeros
+        return zeros
+    }
 
     /// The gradient in input `index`, to be written by the layer's operations.
     public func inputGradient(_ index: Int = 0) -> Value {

@@ -28,19 +28,57 @@ public struct ParameterSpecification: Sendable {
     }
 }
 
-public protocol Layer: Sendable {
+/// What every entry of the catalog says of itself: the C functions, Python's classes, saved models, tests
+/// and documentation read it.
+public protocol LayerDescription: Sendable {
     /// The word in `chainrule_model_add`.
     static var kind: String { get }
+    /// The class in Python, PyTorch's name ("Conv2d"); nil for an operation, which is a function there.
+    static var className: String? { get }
     /// One sentence: the formula and where it comes from.
     static var documentation: String { get }
     static var attributes: [AttributeSpecification] { get }
     /// How many inputs it takes.
     static var inputCount: ClosedRange<Int> { get }
+    /// What the inputs are, in order. Those beyond the smallest number may be left out; the attribute
+    /// `inputs=` then says which are given (the first ones, if it isn't there).
+    static var inputRoles: [String] { get }
+    /// What the outputs are; each is a node of its own.
+    static var outputRoles: [String] { get }
+    /// The parameters in words, for the documentation: name and shape.
+    static var parameterShapes: [(name: String, shape: String)] { get }
 
     init(_ attributes: Attributes) throws(ChainruleError)
+}
+
+extension LayerDescription {
+    public static var className: String? { nil }
+    public static var attributes: [AttributeSpecification] { [] }
+    public static var inputCount: ClosedRange<Int> { 1...1 }
+    public static var inputRoles: [String] {
+        inputCount.upperBound == 1 ? ["input"] : inputCount.upperBound == 2 ? ["input", "other"] : []
+    }
+    public static var outputRoles: [String] { ["output"] }
+    public static var parameterShapes: [(name: String, shape: String)] { [] }
+    /// Whether the attribute `inputs=` may be given.
+    public static var hasOptionalInputs: Bool { inputCount.upperBound == inputRoles.count && inputCount.lowerBound < inputRoles.count && inputRoles.count > 2 }
+}
+
+/// Numbers that gradients flow through, or whole numbers (indices, lengths). A model keeps whole numbers
+/// as wide as its real ones, int32 beside float32 and int64 beside float64, so that copies need not know.
+public enum ElementKind: Sendable { case real, integer }
+
+public protocol Layer: LayerDescription {
+    /// Inputs, by role, that must hold whole numbers.
+    static var integerInputs: Set<String> { get }
+    /// Whether it moves elements without looking at them, so that whole numbers may go through.
+    static var passesIntegers: Bool { get }
 
     /// Shapes of the outputs from those of the inputs. The batch, not known yet, is -1 and stays first.
     func outputShapes(_ inputs: [Shape]) throws(ChainruleError) -> [Shape]
+
+    /// What the outputs hold.
+    func outputKinds(_ inputs: [ElementKind]) -> [ElementKind]
 
     /// Called after `outputShapes` accepted the inputs.
     func parameters(_ inputs: [Shape]) throws(ChainruleError) -> [ParameterSpecification]
@@ -58,8 +96,11 @@ public protocol Layer: Sendable {
 }
 
 extension Layer {
-    public static var attributes: [AttributeSpecification] { [] }
-    public static var inputCount: ClosedRange<Int> { 1...1 }
+    public static var integerInputs: Set<String> { [] }
+    public static var passesIntegers: Bool { false }
+    public func outputKinds(_ inputs: [ElementKind]) -> [ElementKind] {
+        Array(repeating: Self.passesIntegers ? inputs.first ?? .real : .real, count: Self.outputRoles.count)
+    }
     public func parameters(_ inputs: [Shape]) throws(ChainruleError) -> [ParameterSpecification] { [] }
     public func mixesSamples(_ inputs: [Shape]) -> Bool { false }
 }

@@ -2,7 +2,7 @@
 // gradient test and the documentation read this list.
 
 public enum LayerCatalog {
-    public static let all: [any Layer.Type] = [
+    public static let all: [any LayerDescription.Type] = [
         Input.self,
         Linear.self,
         Identity.self, Flatten.self, Reshape.self, Dropout.self,
@@ -19,7 +19,18 @@ public enum LayerCatalog {
     public static let nameAttribute = AttributeSpecification(
         "name", .text, optional: true, "the node's name, and the first part of its parameters' names")
 
-    public static let kinds: [String] = all.map { $0.kind }
+    /// Nodes that may do without some inputs have it.
+    public static let inputsAttribute = AttributeSpecification(
+        "inputs", .text, optional: true, "which inputs are given, by role, with commas; the first ones without it")
 
-    public static func type(of kind: String) -> (any Layer.Type)? { all.first { $0.kind == kind } }
+    /// What may be written for a kind.
+    public static func attributes(of type: any LayerDescription.Type) -> [AttributeSpecification] {
+        type.attributes + (type.hasOptionalInputs ? [inputsAttribute, nameAttribute] : [nameAttribute])
+    }
+
+    public static let kinds: [String] = all.map { $0.kind }
+    private static let types: [String: any LayerDescription.Type] = Dictionary(
+        uniqueKeysWithValues: all.map { ($0.kind, $0) })
+
+    public static func type(of kind: String) -> (any LayerDescription.Type)? { types[kind] }
 }

@@ -5,6 +5,7 @@ import Tensors
 
 struct Linear: Layer {
     static let kind = "linear"
+    static let className: String? = "Linear"
     static let documentation = "y = x W^T + b over the last dimension; weight [out_features, in_features], bias [out_features]"
     static let attributes = [
         AttributeSpecification("out_features", .integer(.sizes), "size of the last dimension of the output"),

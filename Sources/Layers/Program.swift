@@ -84,6 +84,8 @@ public struct Operation: Sendable {
 /// The parts of a step, in order; each can be run by itself.
 public enum Phase: Int, CaseIterable, Sendable {
     case forward, loss, backward, check, update
+    /// After a step that succeeded: what layers keep for the next one.
+    case commit
 }
 
 public final class Program {
@@ -98,6 +100,12 @@ public final class Program {
     public var node = 0
     /// The part of the step they belong to.
     public var phase = Phase.forward
+
+    /// Where indices out of range are reported (Control.wrongIndex).
+    public var wrongIndex: Value?
+    /// Some operation looks at indices.
+    public private(set) var checksIndices = false
+    private var commits: [(node: Int, body: (Program) -> Void)] = []
 
     public init(isDouble: Bool) { self.isDouble = isDouble }
 
@@ -126,6 +134,32 @@ public final class Program {
     }
 
     public var elementSize: Int { isDouble ? 8 : 4 }
+
+    /// Operations for the phase `commit`, appended when all others are there.
+    public func atCommit(node: Int, _ body: @escaping (Program) -> Void) { commits.append((node, body)) }
+
+    /// To be called once, when all else has been appended.
+    public func appendCommits() {
+        phase = .commit
+        for commit in commits {
+            node = commit.node
+            commit.body(self)
+        }
+        commits = []
+    }
+
+    /// A copy of `count` whole numbers, those out of 0..<limit reported and replaced by 0.
+    public func checkedIndices(_ indices: Value, count: Int, limit: Int, node: Int) -> Value {
+        let clean = value(elements: count)
+        guard let wrongIndex else { return clean }
+        checksIndices = true
+        call(.checkIndices, [Operand(0, indices, .read), Operand(1, clean, .write), Operand(2, wrongIndex, .write)], cost: Double(count)) {
+            $0.integers[0] = count
+            $0.integers[1] = limit
+            $0.integers[2] = node
+        }
+        return clean
+    }
 
     public func value(bytes: Int, home: Home = .arena) -> Value {
         values.append(ValueDescription(home: home, byteCount: bytes))

@@ -65,13 +65,17 @@ final class DataSource {
             views[slot] = ArrayView(address, .int32, view.dimensions)
             return
         }
-        if DataSource.rowStep(view) == nil {
-            let copy = try Storage(byteCount: view.elementCount * trainer.model.type.size, what: "a copy of \(specification.name)", isZeroed: false)
-            let contiguous = ArrayView(copy.pointer, trainer.model.type, view.dimensions)
+        let isInteger = specification.kind == .integers
+        let type = trainer.model.storageType(isInteger ? .integer : .real)
+        if DataSource.rowStep(view) == nil || (isInteger && !(view.type == type && view.isContiguous)) {
+            let copy = try Storage(byteCount: view.elementCount * type.size, what: "a copy of \(specification.name)", isZeroed: false)
+            let contiguous = ArrayView(copy.pointer, type, view.dimensions)
             copyElements(from: view, to: contiguous)
             copies.append(copy)
             views[slot] = contiguous
         }
+        // As wide as real numbers, and only moved from here on.
+        if isInteger { views[slot].type = trainer.model.type }
     }
 
     /// Elements between neighbours of a row, when a row can be walked with one stride.

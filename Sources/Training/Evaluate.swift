@@ -27,7 +27,7 @@ extension Trainer {
                     batch: firstBatchedInput == nil ? nil : batch, labels: source.labels, hasWeights: source.hasWeights,
                     isTraining: false))
             try source.load(entry, first: first, batch: batch, order: nil)
-            executor.run(entry.plan, .forward)
+            try executor.runForward(entry.plan)
             executor.run(entry.plan, .loss)
             totals.add(entry, self)
             measure(measures, entry, batch: batch)

@@ -80,7 +80,8 @@ extension Trainer {
         for slot in 0..<count {
             let view = views[slot]
             let isLabels = entries[current].expected[slot].classes > 0
-            if isLabels ? !view.isContiguous : view.type != model.type || !view.isContiguous { return false }
+            let type = entries[current].expected[slot].isReal ? model.type : model.storageType(.integer)
+            if isLabels ? !view.isContiguous : view.type != type || !view.isContiguous { return false }
         }
         lastStep = entries[current]
         return true

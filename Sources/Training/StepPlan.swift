@@ -152,6 +152,7 @@ final class StepPlan {
         plan.copyExternals(to: full.plan)
         executor.run(full.plan, .forward)
         for (index, node) in model.nodes.enumerated() {
+            if node.isInteger { continue }
             let count = node.outputShape.with(batch: key.batch ?? 1).elementCount
             for parameterIndex in node.parameters {
                 let parameter = model.parameters[parameterIndex]
@@ -171,7 +172,7 @@ final class StepPlan {
     /// The node of the last parameter (the first that the backward pass reaches) with such a gradient.
     func nodeOfNonFiniteGradient(_ executor: Executor) -> String {
         guard let gradients = executor.gradients else { return "" }
-        for parameter in model.parameters.reversed() where parameter.specification.isTrainable {
+        for parameter in model.parameters.reversed() where parameter.isTrainable {
             if !isFinite(gradients.pointer + parameter.offset, parameter.elementCount) {
                 let node = model.nodes[parameter.node]
                 return "\(node.kind) \"\(node.name)\" (the gradient in \(parameter.name))"

@@ -136,13 +136,13 @@ public final class Trainer: @unchecked Sendable {
     /// Whoever calls holds the trainer and the model.
     func step(_ entry: StepPlan) throws(ChainruleError) -> Double {
         executor.setRandomState(seed: seed, step: UInt64(truncatingIfNeeded: update.step))
-        executor.run(entry.plan, .forward)
+        try executor.runForward(entry.plan)
         executor.run(entry.plan, .loss)
         let loss = entry.loss(executor)
         guard loss.isFinite else { throw diagnose(entry, loss) }
         executor.run(entry.plan, .backward)
         if entry.updatesDirectly {
-            if update.apply(executor, by: entry.plan) { return loss }
+            if update.apply(executor, by: entry.plan) { return commit(entry, loss) }
             try findGradients(entry)
         }
         guard update.apply(executor) else {
@@ -150,6 +150,13 @@ public final class Trainer: @unchecked Sendable {
                 .nonFinite, "a gradient", expected: "finite numbers", got: "NaN or infinity; the parameters are as before the step",
                 node: entry.nodeOfNonFiniteGradient(executor))
         }
+        return commit(entry, loss)
+    }
+
+    /// What layers keep from step to step changes now that the step has succeeded.
+    @inline(__always)
+    private func commit(_ entry: StepPlan, _ loss: Double) -> Double {
+        if entry.plan.hasCommits { executor.run(entry.plan, .commit) }
         return loss
     }
 

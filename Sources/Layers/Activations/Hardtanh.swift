@@ -5,6 +5,7 @@ import Tensors
 
 struct Hardtanh: UnaryLayer {
     static let kind = "hardtanh"
+    static let className: String? = "Hardtanh"
     static let documentation = "x cut off at min_val and max_val, element by element"
     static let attributes = [
         AttributeSpecification("min_val", .real(.finite), default: "-1", "lower bound"),

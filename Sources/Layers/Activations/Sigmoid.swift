@@ -5,6 +5,7 @@ import Tensors
 
 struct Sigmoid: UnaryLayer {
     static let kind = "sigmoid"
+    static let className: String? = "Sigmoid"
     static let documentation = "1 / (1 + exp(-x)), element by element"
 
     let function = UnaryFunction.sigmoid

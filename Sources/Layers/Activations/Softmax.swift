@@ -5,6 +5,7 @@ import Tensors
 
 struct Softmax: SoftmaxLayer {
     static let kind = "softmax"
+    static let className: String? = "Softmax"
     static let documentation = "exp(x) / sum(exp(x)) along dim"
     let dimension: Int
     let isLogarithm = false
@@ -13,6 +14,7 @@ struct Softmax: SoftmaxLayer {
 
 struct LogSoftmax: SoftmaxLayer {
     static let kind = "log_softmax"
+    static let className: String? = "LogSoftmax"
     static let documentation = "log(exp(x) / sum(exp(x))) along dim"
     let dimension: Int
     let isLogarithm = true

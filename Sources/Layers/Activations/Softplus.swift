@@ -5,6 +5,7 @@ import Tensors
 
 struct Softplus: UnaryLayer {
     static let kind = "softplus"
+    static let className: String? = "Softplus"
     static let documentation = "log(1 + exp(beta * x)) / beta; x itself where beta * x > threshold, element by element"
     static let attributes = [
         AttributeSpecification("beta", .real(.positive), default: "1", "sharpness"),

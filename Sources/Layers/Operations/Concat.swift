@@ -4,6 +4,7 @@ import Tensors
 
 struct Concat: Layer {
     static let kind = "concat"
+    static let passesIntegers = true
     static let documentation = "the inputs one behind the other along dim; other sizes are equal"
     static let attributes = [
         AttributeSpecification("dim", .integer(.any), default: "0", "the dimension; the batch is 0")

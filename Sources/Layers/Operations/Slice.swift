@@ -4,6 +4,7 @@ import Tensors
 
 struct Slice: Layer {
     static let kind = "slice"
+    static let passesIntegers = true
     static let documentation = "elements start, start+step, ... before end of dimension dim; negative indices count from the end"
     static let attributes = [
         AttributeSpecification("dim", .integer(.any), default: "1", "the dimension; the batch is 0"),

@@ -4,6 +4,7 @@ import Tensors
 
 struct Transpose: Layer {
     static let kind = "transpose"
+    static let passesIntegers = true
     static let documentation = "dimensions dim0 and dim1 change places; the batch (dimension 0) stays"
     static let attributes = [
         AttributeSpecification("dim0", .integer(.any), default: "-2", "one dimension"),

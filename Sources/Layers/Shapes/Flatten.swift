@@ -4,6 +4,7 @@ import Tensors
 
 struct Flatten: ViewLayer {
     static let kind = "flatten"
+    static let className: String? = "Flatten"
     static let documentation = "dimensions start_dim to end_dim as one; the batch is dimension 0"
     static let attributes = [
         AttributeSpecification("start_dim", .integer(.any), default: "1", "first of the dimensions"),

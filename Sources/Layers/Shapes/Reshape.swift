@@ -4,6 +4,7 @@ import Tensors
 
 struct Reshape: ViewLayer {
     static let kind = "reshape"
+    static let className: String? = "Reshape"
     static let documentation = "the same elements in a new shape, given without the batch; one size may be -1"
     static let attributes = [
         AttributeSpecification("shape", .integers, "new sizes of a sample (of the whole if there is no batch)")

@@ -5,6 +5,7 @@ import Tensors
 protocol ViewLayer: Layer {}
 
 extension ViewLayer {
+    static var passesIntegers: Bool { true }
     func forward(_ emit: Emitter) { emit.setOutput(as: emit.input()) }
     func backward(_ emit: Emitter) {
         if emit.needsInputGradient() { emit.setInputGradient(as: emit.outputGradient()) }

@@ -1,0 +1,98 @@
+"""The matrix product beside the BLAS libraries of the other Python libraries, by the protocol of the peers'
+gemm.py, with Chainrule's `matmul` node as one more library.
+
+    python product.py --peers DIRECTORY [--threads 1,2] [--libs chainrule,xla,...] [--sizes 512,1024] [--rounds 3]
+
+Each library runs in a process of its own, in turns; the table has the medians of the rounds, as a fraction of
+the FMA peak of the same run and as a ratio to the best other library.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+
+
+def load_gemm(peers):
+    """The peers' gemm.py with Chainrule as one more library."""
+    sys.path.insert(0, str(peers))
+    spec = importlib.util.spec_from_file_location("gemm", peers / "gemm.py")
+    gemm = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(gemm)
+    others = gemm.load
+
+    def load(lib, threads):
+        if lib != "chainrule":
+            return others(lib, threads)
+        import chainrule as cr
+        import numpy as np
+
+        cr.set_num_threads(threads)
+
+        def make(m, n, k, ta, tb):
+            a, b, c = gemm.operands(m, n, k, ta, tb)
+            x, y = cr.Input(a.shape, batched=False), cr.Input(b.shape, batched=False)
+            model = cr.Model([x, y], (x.T if ta else x) @ (y.T if tb else y))
+            call = model.prepare_predict([a, b])
+            return (lambda i: call()), np.asarray(call())
+
+        return cr.__version__, make
+
+    gemm.load = load
+    return gemm
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--peers", type=pathlib.Path, required=True)
+    parser.add_argument("--threads", default="1,2")
+    parser.add_argument("--libs", default="chainrule,xla,mkl,openblas,openblas-deb+")
+    parser.add_argument("--sizes", default="512,1024")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--worker", nargs=2)
+    args = parser.parse_args()
+    peers = args.peers.resolve()
+    gemm = load_gemm(peers)
+    sizes = [int(size) for size in args.sizes.split(",")]
+    gemm.shapes = lambda: [(f"square {n}", n, n, n, 0, 0) for n in sizes]
+    if args.worker:
+        gemm.worker(args.worker[0], [int(cpu) for cpu in args.worker[1].split(",")])
+        return
+    for threads in map(int, args.threads.split(",")):
+        cpus = [gemm.quietest_cpu()] if threads == 1 else sorted(os.sched_getaffinity(0))[:threads]
+        environment = dict(os.environ)
+        for name in ("OMP", "MKL", "OPENBLAS", "BLIS"):
+            environment[f"{name}_NUM_THREADS"] = str(threads)
+        rates, peak = {}, 0.0
+        for _ in range(args.rounds):
+            for lib in args.libs.split(","):
+                gemm.wait_quiet(cpus, 20)
+                found = gemm.peaks(cpus, "fma")["fma_gflops"]
+                peak = max([peak] + [x["best"] for x in found if x["threads"] == threads])
+                run = subprocess.run(
+                    [sys.executable, __file__, "--peers", str(peers), "--sizes", args.sizes, "--worker", lib,
+                     ",".join(map(str, cpus))], env=environment, capture_output=True, text=True)
+                try:
+                    rows = json.loads(run.stdout.splitlines()[-1])["rows"]
+                except (IndexError, KeyError, ValueError):
+                    print(f"{lib}: {(run.stderr or run.stdout)[-300:]}", file=sys.stderr)
+                    continue
+                for row in rows:
+                    rates.setdefault((row["m"], lib), []).append(row["gflops"])
+        print(f"{threads} thread(s), FMA peak {peak:.1f} GFLOP/s")
+        for size in sizes:
+            medians = {lib: statistics.median(rates[size, lib]) for lib in args.libs.split(",") if (size, lib) in rates}
+            own = medians.pop("chainrule", None)
+            best = max(medians, key=medians.get, default=None)
+            cells = "  ".join(f"{lib} {rate:.1f}" for lib, rate in medians.items())
+            if own is not None and best is not None:
+                print(f"{size:5}  chainrule {own:.1f} ({100 * own / peak:.1f} % of peak, {own / medians[best]:.2f}x {best})  {cells}",
+                      flush=True)
+
+
+if __name__ == "__main__":
+    main()
