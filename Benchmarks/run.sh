@@ -43,5 +43,7 @@ if [ "$quick" = --quick ]; then
 fi
 echo "== the seven networks of perceptrons"
 (cd "$work" && "$python" bar.py --adapter "$root/Benchmarks/peers/chainrule_adapter.py" --kind mlp --min 1 --mean 2) || true
+echo "== matrix product beside their BLAS libraries"
+"$python" Benchmarks/peers/product.py --peers "$work"
 echo "== whole jobs"
 "$python" Benchmarks/peers/jobs.py --peers "$work"

@@ -173,7 +173,7 @@ struct MatrixMultiplyLayout {
     /// Columns that are packed and multiplied before the next ones are: what is packed should still be
     /// in the last-level cache when it is used, and not take as much memory again as B does.
     private var columnsPerChunk: Int {
-        let most = (8 << 20) / max(1, p.k * size) / pieceColumns
+        let most = (1 << 20) / max(1, p.k * size) / pieceColumns
         return !shared || isPrepared || p.batchCount > 1 || partialInWorkspace ? p.n : min(p.n, max(1, most) * pieceColumns)
     }
     private func padded(_ columns: Int) -> Int {
