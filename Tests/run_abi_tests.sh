@@ -184,7 +184,7 @@ case $best in
 esac
 
 # What depends on numbers runs everywhere; what depends on files, memory and loading runs at the best level.
-numeric="arrays busy callbacks cancel catalog checkpoint context direct_update evaluate fit gradients graph history library loss"
+numeric="arrays busy callbacks cancel catalog checkpoint context direct_update evaluate fit graph history library loss"
 numeric="$numeric models optimizer oracle packed_weights parameters predict threads trainer"
 for level in $levels; do
   for threads in 1 2; do
@@ -197,6 +197,22 @@ for level in $levels; do
     done
   done
 done
+
+# Every case of the oracle gives the same bits at 1 and 2 threads, and at AVX2 and AVX-512 alike.
+if [ $quick = 0 ]; then
+  first=""
+  for level in $levels; do
+    [ "$level" = baseline ] && first=""
+    for threads in 1 2; do
+      bits=$binaries/oracle-bits-$level-$threads
+      cpu_and_threads "$level" $threads "$binaries/oracle" "$(arguments_of oracle)" 2>/dev/null | grep '^bits ' >"$bits"
+      if [ -z "$first" ]; then first=$bits; continue; fi
+      different=$(diff "$first" "$bits" | sed -n 's/^> bits \([^ ]*\) .*/\1/p' | head -n 5 | tr '\n' ' ')
+      [ "$(wc -l <"$bits")" -ge 200 ] || different="too few cases"
+      report "$level/$threads same bits as $(basename "$first") in every case of the oracle" "$different"
+    done
+  done
+fi
 
 # The same bits after 100 steps: at 1 and 2 threads, and at AVX2 and AVX-512 alike.
 first=""

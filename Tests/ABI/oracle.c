@@ -2,6 +2,9 @@
  * The same numbers as PyTorch: every layer, loss and optimizer, forward and backward, in both precisions.
  * Usage: oracle FOLDER, where FOLDER is Tests/Oracle/values.
  */
+#define _DEFAULT_SOURCE
+#include <dirent.h>
+
 #include "oracle.h"
 
 static OracleCase current;
@@ -22,41 +25,147 @@ static chainrule_model *build(chainrule_dtype dtype) {
   }
   if (current.output_count)
     SUCCEEDS(chainrule_model_set_outputs(model, current.outputs, (size_t)current.output_count));
-  for (i = 0; i < current.parameter_count; i++) {
-    chainrule_array array = oracle_array(&current.parameters[i], dtype);
-    SUCCEEDS(chainrule_model_set_parameter(model, current.parameters[i].name, &array));
+  for (i = 0; i < current.parameter_count + current.buffer_count; i++) {
+    const OracleTensor *tensor = i < current.parameter_count ? &current.parameters[i] : &current.buffers[i - current.parameter_count];
+    chainrule_array array = oracle_array(tensor, dtype);
+    SUCCEEDS(chainrule_model_set_parameter(model, tensor->name, &array));
     free(array.data);
   }
   return model;
+}
+
+static chainrule_dtype integers_beside(chainrule_dtype dtype) { return dtype == CHAINRULE_FLOAT64 ? CHAINRULE_INT64 : CHAINRULE_INT32; }
+
+/* An array for an output, whole numbers if that is what the model gives. */
+static chainrule_array output_array(const chainrule_model *model, const OracleTensor *tensor, size_t index) {
+  chainrule_tensor_info info;
+  memset(&info, 0, sizeof info);
+  info.struct_size = sizeof info;
+  SUCCEEDS(chainrule_model_output_info(model, index, &info));
+  return oracle_array(tensor, info.dtype);
+}
+
+static size_t bytes_of(const chainrule_array *array, size_t count) {
+  return count * (array->dtype == CHAINRULE_FLOAT64 || array->dtype == CHAINRULE_INT64 ? 8 : 4);
+}
+
+/* Predicts all outputs and compares them with what is expected of this kind. */
+static void compare_prediction(const chainrule_model *model, const chainrule_array *inputs, const char *kind) {
+  chainrule_array outputs[ORACLE_MOST];
+  const OracleTensor *expected[ORACLE_MOST];
+  int count = 0, i;
+  for (i = 0; i < current.expected_count; i++)
+    if (strcmp(current.expected_kind[i], kind) == 0) expected[count++] = &current.expected[i];
+  for (i = 0; i < count; i++) {
+    outputs[i] = output_array(model, expected[i], (size_t)i);
+    test_poison(outputs[i].data, bytes_of(&outputs[i], expected[i]->count));
+  }
+  if (SUCCEEDS(chainrule_model_predict(model, current.input_count ? inputs : NULL, outputs)))
+    for (i = 0; i < count; i++) oracle_compare(expected[i], &outputs[i], "prediction");
+  for (i = 0; i < count; i++) free(outputs[i].data);
+}
+
+/* The sum of all outputs, each times its seed, after a forward pass as in training. */
+static double objective(chainrule_context *context, const chainrule_array *inputs) {
+  double total = 0;
+  int i, output = 0;
+  size_t k;
+  if (!SUCCEEDS(chainrule_context_forward(context, current.input_count ? inputs : NULL, 1))) return NAN;
+  for (i = 0; i < current.expected_count; i++) {
+    chainrule_array got;
+    if (strcmp(current.expected_kind[i], "output") != 0) continue;
+    got = oracle_array(&current.expected[i], CHAINRULE_FLOAT64);
+    if (output < current.seed_count && chainrule_context_output(context, (size_t)output, &got) == CHAINRULE_OK)
+      for (k = 0; k < current.expected[i].count; k++) total += ((double *)got.data)[k] * current.seeds[output].values[k];
+    output++;
+    free(got.data);
+  }
+  return total;
+}
+
+/* The slope along a random direction by central differences, against the gradient that came out. */
+static void compare_slope(chainrule_model *model, chainrule_context *context, const chainrule_array *inputs,
+                          const OracleTensor *point, chainrule_array *array, const chainrule_array *gradient, const char *name) {
+  uint64_t state = 5;
+  double step = 1e-6, slope = 0, size = 0, numeric, values[2];
+  size_t k;
+  int side;
+  double *direction = (double *)malloc((point->count + 1) * sizeof(double));
+  for (k = 0; k < point->count; k++) {
+    direction[k] = test_random(&state, -1.0f, 1.0f);
+    slope += ((double *)gradient->data)[k] * direction[k];
+    size += fabs(((double *)gradient->data)[k] * direction[k]);
+  }
+  for (side = 0; side < 2; side++) {
+    for (k = 0; k < point->count; k++) ((double *)array->data)[k] = point->values[k] + (side ? -step : step) * direction[k];
+    if (name) SUCCEEDS(chainrule_model_set_parameter(model, name, array));
+    values[side] = objective(context, inputs);
+  }
+  memcpy(array->data, point->values, point->count * sizeof(double));
+  if (name) SUCCEEDS(chainrule_model_set_parameter(model, name, array));
+  numeric = (values[0] - values[1]) / (2 * step);
+  if (!(fabs(numeric - slope) <= 1e-6 * (size + fabs(values[0])) + 1e-7))
+    test_fail(__FILE__, __LINE__, "the slope in %s is %.12g, differences say %.12g", name ? name : "an input", slope, numeric);
+  free(direction);
+}
+
+static void compare_slopes(chainrule_model *model, chainrule_context *context, chainrule_array *inputs) {
+  int i, input;
+  for (i = 0; i < current.expected_count; i++) {
+    const OracleTensor *expected = &current.expected[i], *point = NULL;
+    const char *kind = current.expected_kind[i];
+    chainrule_array gradient, values;
+    if (strcmp(kind, "input") != 0 && strcmp(kind, "parameter") != 0) continue;
+    gradient = oracle_array(expected, CHAINRULE_FLOAT64);
+    if (strcmp(kind, "input") == 0) {
+      input = atoi(expected->name);
+      compare_slope(model, context, inputs, &current.inputs[input], &inputs[input], &gradient, NULL);
+    } else {
+      for (input = 0; input < current.parameter_count; input++)
+        if (strcmp(current.parameters[input].name, expected->name) == 0) point = &current.parameters[input];
+      if (point != NULL) {
+        values = oracle_array(point, CHAINRULE_FLOAT64);
+        compare_slope(model, context, inputs, point, &values, &gradient, expected->name);
+        free(values.data);
+      }
+    }
+    free(gradient.data);
+  }
 }
 
 static void layer_in(chainrule_dtype dtype) {
   chainrule_model *model = build(dtype);
   chainrule_context *context = NULL;
   chainrule_array inputs[ORACLE_MOST], seeds[ORACLE_MOST];
-  int i;
+  uint64_t hash = 14695981039346656037ull;
+  int i, evaluates = 0;
   if (test_case_failures) return;
   REQUIRE_OK(chainrule_context_create(model, &context));
-  for (i = 0; i < current.input_count; i++) inputs[i] = oracle_array(&current.inputs[i], dtype);
+  for (i = 0; i < current.input_count; i++)
+    inputs[i] = oracle_array(&current.inputs[i], current.inputs[i].whole ? integers_beside(dtype) : dtype);
   for (i = 0; i < current.seed_count; i++) seeds[i] = oracle_array(&current.seeds[i], dtype);
+  for (i = 0; i < current.expected_count; i++) evaluates |= strcmp(current.expected_kind[i], "evaluation") == 0;
+  if (!current.training_only) compare_prediction(model, inputs, evaluates ? "evaluation" : "output");
   REQUIRE_OK(chainrule_context_forward(context, current.input_count ? inputs : NULL, 1));
   REQUIRE_OK(chainrule_context_backward(context, seeds));
   for (i = 0; i < current.expected_count; i++) {
     const OracleTensor *expected = &current.expected[i];
-    chainrule_array got = oracle_array(expected, dtype);
     const char *kind = current.expected_kind[i];
-    test_poison(got.data, expected->count * (dtype == CHAINRULE_FLOAT64 ? 8 : 4));
+    chainrule_array got;
+    if (strcmp(kind, "evaluation") == 0) continue;
+    got = strcmp(kind, "output") == 0 ? output_array(model, expected, (size_t)atoi(expected->name)) : oracle_array(expected, dtype);
+    test_poison(got.data, bytes_of(&got, expected->count));
     if (strcmp(kind, "output") == 0) SUCCEEDS(chainrule_context_output(context, (size_t)atoi(expected->name), &got));
     if (strcmp(kind, "input") == 0)
       SUCCEEDS(chainrule_context_input_gradient(context, (size_t)atoi(expected->name), &got));
     if (strcmp(kind, "parameter") == 0) SUCCEEDS(chainrule_context_gradient(context, expected->name, &got));
-    oracle_compare(expected, &got, strcmp(kind, "output") == 0 ? "output" : "gradient in");
-    if (strcmp(kind, "output") == 0 && current.seed_count == 1) { /* predicting gives the same, but for dropout */
-      SUCCEEDS(chainrule_model_predict(model, current.input_count ? inputs : NULL, &got));
-      oracle_compare(expected, &got, "prediction");
-    }
+    if (strcmp(kind, "state") == 0) SUCCEEDS(chainrule_model_get_parameter(model, expected->name, &got));
+    oracle_compare(expected, &got, strcmp(kind, "output") == 0 ? "output" : strcmp(kind, "state") == 0 ? "state" : "gradient in");
+    hash = test_hash(hash, got.data, bytes_of(&got, expected->count));
     free(got.data);
   }
+  if (test_case_failures == 0) printf("bits %s-%s %016llx\n", current.name, dtype == CHAINRULE_FLOAT64 ? "float64" : "float32", (unsigned long long)hash);
+  if (dtype == CHAINRULE_FLOAT64 && !current.kinks && test_case_failures == 0) compare_slopes(model, context, inputs);
   for (i = 0; i < current.input_count; i++) free(inputs[i].data);
   for (i = 0; i < current.seed_count; i++) free(seeds[i].data);
   chainrule_context_free(context);
@@ -68,6 +177,30 @@ static chainrule_array target_array(chainrule_dtype dtype) {
                          : strcmp(current.target_kind, "int64") == 0 ? CHAINRULE_INT64
                                                                      : dtype;
   return oracle_array(&current.target, kind);
+}
+
+/* The slope of a loss along a random direction, by central differences. */
+static void compare_loss_slope(const chainrule_loss *loss, const chainrule_array *prediction, const chainrule_array *target,
+                               const chainrule_array *weight, const chainrule_array *gradient) {
+  uint64_t state = 9;
+  double step = 1e-6, slope = 0, size = 0, numeric, values[2] = {0, 0};
+  size_t k, count = current.prediction.count;
+  int side;
+  double *direction = (double *)malloc((count + 1) * sizeof(double)), *place = (double *)prediction->data;
+  for (k = 0; k < count; k++) {
+    direction[k] = test_random(&state, -1.0f, 1.0f);
+    slope += ((double *)gradient->data)[k] * direction[k];
+    size += fabs(((double *)gradient->data)[k] * direction[k]);
+  }
+  for (side = 0; side < 2; side++) {
+    for (k = 0; k < count; k++) place[k] = current.prediction.values[k] + (side ? -step : step) * direction[k];
+    SUCCEEDS(chainrule_loss_evaluate(loss, prediction, target, weight, &values[side], NULL));
+  }
+  memcpy(place, current.prediction.values, count * sizeof(double));
+  numeric = (values[0] - values[1]) / (2 * step);
+  if (!(fabs(numeric - slope) <= 1e-6 * (size + fabs(values[0])) + 1e-8))
+    test_fail(__FILE__, __LINE__, "the slope of the loss is %.12g, differences say %.12g", slope, numeric);
+  free(direction);
 }
 
 static void loss_in(chainrule_dtype dtype) {
@@ -92,6 +225,8 @@ static void loss_in(chainrule_dtype dtype) {
     oracle_compare(&current.expected[i], &single, "loss");
     free(single.data);
   }
+  if (dtype == CHAINRULE_FLOAT64 && !current.kinks)
+    compare_loss_slope(loss, &prediction, &target, current.has_weight ? &weight : NULL, &gradient);
   chainrule_loss_free(loss);
   free(prediction.data);
   free(target.data);
@@ -155,24 +290,128 @@ static void run_current(void) {
   body(CHAINRULE_FLOAT32);
 }
 
-int main(int argc, char **argv) {
-  static const char *const files[3] = {"layers", "losses", "optimizers"};
+/* ---- what the cases cover: every kind of the catalog, with every attribute and with 1, 3 and 64 samples ---- */
+
+enum { MOST_KINDS = 400 };
+static struct {
+  char words[6000]; /* attributes met, as " name=" */
+  int met, one, three, many;
+} coverage[MOST_KINDS];
+
+static size_t index_of(chainrule_group group, const char *kind) {
+  size_t index;
+  const char *name;
+  for (index = 0; index < MOST_KINDS && (name = chainrule_catalog_kind(group, index)) != NULL; index++)
+    if (strcmp(name, kind) == 0) return index;
+  return MOST_KINDS - 1;
+}
+
+static void meet(chainrule_group group, const char *kind, const char *attributes) {
+  size_t index = index_of(group, kind), first = group == CHAINRULE_LAYERS ? 0 : group == CHAINRULE_LOSSES ? 280 : 340;
+  const char *cursor = attributes;
+  if (first + index >= MOST_KINDS) return;
+  coverage[first + index].met = 1;
+  while (*cursor) {
+    const char *equals;
+    char word[80];
+    cursor += strspn(cursor, " ");
+    equals = strchr(cursor, '=');
+    if (equals == NULL) break;
+    snprintf(word, sizeof word, " %.*s=", (int)(equals - cursor), cursor);
+    if (strstr(coverage[first + index].words, word) == NULL)
+      strncat(coverage[first + index].words, word, sizeof coverage[0].words - strlen(coverage[first + index].words) - 1);
+    cursor += strcspn(cursor, " ");
+  }
+  if (current.input_count && group == CHAINRULE_LAYERS && current.inputs[0].rank > 0) {
+    coverage[index].one |= current.inputs[0].shape[0] == 1;
+    coverage[index].three |= current.inputs[0].shape[0] == 3;
+    coverage[index].many |= current.inputs[0].shape[0] == 64;
+  }
+}
+
+static void meet_current(void) {
   int i;
+  char kind[100];
+  for (i = 0; i < current.node_count; i++) meet(CHAINRULE_LAYERS, current.nodes[i][0], current.nodes[i][2]);
+  if (current.loss[0] && !current.optimizer[0]) {
+    snprintf(kind, sizeof kind, "%.*s", (int)strcspn(current.loss, " "), current.loss);
+    meet(CHAINRULE_LOSSES, kind, current.loss + strcspn(current.loss, " "));
+  }
+  if (current.optimizer[0]) {
+    snprintf(kind, sizeof kind, "%.*s", (int)strcspn(current.optimizer, " "), current.optimizer);
+    meet(CHAINRULE_OPTIMIZERS, kind, current.optimizer + strcspn(current.optimizer, " "));
+  }
+}
+
+/* Attributes that say nothing about the numbers, or that other tests look at. */
+static int is_excused(const char *attribute) {
+  static const char *const excused[] = {"name", "inputs", "init", "dtype", "in_features", "in_channels", "clip_norm", "clip_value"};
+  size_t i, length = strlen(attribute);
+  for (i = 0; i < sizeof excused / sizeof *excused; i++)
+    if (strcmp(attribute, excused[i]) == 0) return 1;
+  return length > 5 && strcmp(attribute + length - 5, "_init") == 0;
+}
+
+static void check_coverage(chainrule_group group) {
+  size_t index, first = group == CHAINRULE_LAYERS ? 0 : group == CHAINRULE_LOSSES ? 280 : 340;
+  const char *kind;
+  for (index = 0; (kind = chainrule_catalog_kind(group, index)) != NULL; index++) {
+    char text[8000], *cursor = text;
+    if (strcmp(kind, "none") == 0) continue;
+    if (!coverage[first + index].met) {
+      test_fail(__FILE__, __LINE__, "no case has a \"%s\"", kind);
+      continue;
+    }
+    if (group == CHAINRULE_LAYERS && strcmp(kind, "parameter") != 0 && strcmp(kind, "constant") != 0 &&
+        !(coverage[index].one && coverage[index].three && coverage[index].many))
+      test_fail(__FILE__, __LINE__, "\"%s\" is not met with 1, 3 and 64 samples", kind);
+    if (!SUCCEEDS(chainrule_catalog_describe(group, kind, text, sizeof text, NULL))) continue;
+    while ((cursor = strstr(cursor, "=<")) != NULL) {
+      char *start = cursor, name[80], word[84];
+      while (start > text && start[-1] != ' ') start--;
+      snprintf(name, sizeof name, "%.*s", (int)(cursor - start), start);
+      snprintf(word, sizeof word, " %s=", name);
+      if (!is_excused(name) && strstr(coverage[first + index].words, word) == NULL)
+        test_fail(__FILE__, __LINE__, "no case of \"%s\" gives its attribute %s", kind, name);
+      cursor += 2;
+    }
+  }
+}
+
+static void covered(void) {
+  check_coverage(CHAINRULE_LAYERS);
+  check_coverage(CHAINRULE_LOSSES);
+  check_coverage(CHAINRULE_OPTIMIZERS);
+}
+
+/* Usage: oracle FOLDER [FAMILY]: all files of values, or one of them (then coverage is not looked at). */
+int main(int argc, char **argv) {
+  const char *folder = argc > 1 ? argv[1] : "Tests/Oracle/values";
+  struct dirent **names;
+  int count, i, files = 0;
   TEST_MAIN("oracle");
-  for (i = 0; i < 3; i++) {
+  count = scandir(folder, &names, NULL, alphasort);
+  for (i = 0; i < count; i++) {
     char path[600];
     FILE *file;
-    snprintf(path, sizeof path, "%s/%s.txt", argc > 1 ? argv[1] : "Tests/Oracle/values", files[i]);
+    size_t length = strlen(names[i]->d_name);
+    if (length < 5 || strcmp(names[i]->d_name + length - 4, ".txt") != 0) continue;
+    if (argc > 2 && (strncmp(names[i]->d_name, argv[2], length - 4) != 0 || strlen(argv[2]) != length - 4)) continue;
+    snprintf(path, sizeof path, "%s/%s", folder, names[i]->d_name);
     file = fopen(path, "r");
-    if (file == NULL) {
-      printf("not ok oracle %s - cannot open %s\n", files[i], path);
-      return 2;
-    }
+    if (file == NULL) break;
+    files++;
     while (oracle_read(file, &current)) {
+      meet_current();
       test_run(current.name, run_current);
       oracle_free(&current);
     }
     fclose(file);
   }
+  if (files == 0) {
+    printf("not ok oracle - no values in %s\n", folder);
+    return 2;
+  }
+  if (argc <= 2) RUN(covered);
   return test_finish();
 }

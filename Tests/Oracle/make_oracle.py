@@ -1,31 +1,36 @@
 """Writes values/*.txt: what PyTorch computes, for Tests/ABI/oracle.c to compare with.
 
-    python make_oracle.py            (needs torch; the values are committed, so nobody else does)
+    python make_oracle.py [FAMILY]...  (needs torch; the values are committed, so nobody else does)
+
+A family is a module of cases/; without one, all are made. What a family's numbers are depends on it alone.
 
 All inputs are numbers of float32, so that both precisions start from the same ones. Expected values are
 float64. Beside each stands how far PyTorch's own float32 result is from it (the largest absolute
-difference in the tensor): Chainrule in float32 may be off by a few times that.
+difference in the tensor, for layers over a few draws of the inputs): Chainrule in float32 may be off by a few times that.
 
 The format is one line a fact; tensors are "rank sizes... values...":
 
-    case NAME / add KIND INPUTS ATTRIBUTES / outputs IDS / input TENSOR / parameter NAME TENSOR
-    seed TENSOR (gradient in an output) / expect output|input|parameter|value|gradient|after ... / end
+    case NAME / add KIND INPUTS ATTRIBUTES / outputs IDS / input TENSOR / indices TENSOR / end
+    parameter NAME TENSOR / buffer NAME TENSOR / seed TENSOR (gradient in an output)
+    expect output|evaluation|input|parameter|state|value|gradient|after ... / kinks / training
 """
 
+import importlib
 import os
 import sys
+import zlib
 
 import torch
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-import oracle_cases as cases
-
 HERE = os.path.dirname(os.path.abspath(__file__))
 torch.set_num_threads(1)
 
 
 def numbers(tensor, exact):
     flat = tensor.detach().reshape(-1).tolist()
+    if tensor.dtype == torch.bool:
+        return " ".join(str(int(v)) for v in flat)
     if tensor.dtype.is_floating_point:
         return " ".join(repr(float(v)) if exact else f"{v:.9g}" for v in flat)
     return " ".join(str(v) for v in flat)
@@ -37,7 +42,9 @@ def tensor_text(tensor, exact=False):
 
 def expectation(exact, narrow):
     """The float64 tensor with PyTorch's float32 error in front."""
-    error = (exact.detach() - narrow.detach().double()).abs().max().item() if exact.numel() else 0.0
+    exact, narrow = exact.detach().double(), narrow.detach().double()
+    gap = (exact - narrow).abs()
+    error = gap[gap.isfinite()].max().item() if gap.isfinite().any() else 0.0
     return f"{error:.3g} {tensor_text(exact, exact=True)}"
 
 
@@ -50,32 +57,87 @@ def as_leaf(tensor, dtype):
     return tensor.to(dtype).clone().requires_grad_(True)
 
 
-def layer_case(case, generator):
-    inputs = [draw(shape, generator, case.spread, case.positive) for shape in case.inputs]
+def given(value, case, generator):
+    """An input or parameter of a case: a tensor as it is, or random numbers of a shape."""
+    if isinstance(value, torch.Tensor):
+        return value
+    return draw(value, generator, case.spread, case.positive)
+
+
+def drawn(case, generator):
+    """Inputs and parameters of a case."""
+    inputs = [given(value, case, generator) for value in case.inputs]
     if case.values is not None:
         inputs = [torch.tensor(case.values).reshape(case.inputs[0])]
-    parameters = {name: draw(shape, generator, 1.0, case.positive) for name, shape in case.parameters.items()}
-    runs, seeds = [], None
-    for dtype in (torch.float64, torch.float32):
-        x = [as_leaf(value, dtype) for value in inputs]
-        p = {name: as_leaf(value, dtype) for name, value in parameters.items()}
-        y = case.compute(x, p)
-        if seeds is None:
-            seeds = [draw(tuple(output.shape), generator) for output in y]
-        torch.autograd.backward(y, [seed.to(dtype) for seed in seeds])
-        runs.append((x, p, y))
-    (x64, p64, y64), (x32, p32, y32) = runs
+    return inputs, {name: value if isinstance(value, torch.Tensor) else draw(value, generator, 1.0, case.positive)
+                    for name, value in case.parameters.items()}
+
+
+def computed(case, inputs, parameters, seeds, dtype):
+    """What is expected, by kind and name."""
+    x = [as_leaf(value, dtype) if value.dtype.is_floating_point else value for value in inputs]
+    p = {name: as_leaf(value, dtype) for name, value in parameters.items()}
+    kept = {name: value.to(dtype) if value.dtype.is_floating_point else value.clone() for name, value in case.buffers.items()}
+
+    def everything():
+        return {**p, **{name: value.clone() for name, value in kept.items()}}
+
+    y = case.compute(x, everything())
+    if not seeds:
+        return y
+    reached = [(output, seed.to(dtype)) for output, seed in zip(y, seeds) if output.requires_grad]
+    if reached:
+        torch.autograd.backward(*map(list, zip(*reached)))
+    with torch.no_grad():
+        after = case.state(x, everything()) if case.state else {}
+        other = case.evaluate(x, everything()) if case.evaluate else []
+    found = {("output", str(i)): value for i, value in enumerate(y)}
+    found.update({("evaluation", str(i)): value for i, value in enumerate(other)})
+    found.update({("input", str(i)): value.grad for i, value in enumerate(x)
+                  if value.dtype.is_floating_point and value.grad is not None})
+    found.update({("parameter", name): value.grad for name, value in p.items() if value.grad is not None})
+    found.update({("state", name): value for name, value in after.items()})
+    return found
+
+
+def difference(exact, narrow):
+    """The largest difference, and the largest number."""
+    exact, narrow = exact.detach().double(), narrow.detach().double()
+    gap = (exact - narrow).abs()
+    finite = gap.isfinite()
+    return (gap[finite].max().item(), exact[finite].abs().max().item()) if finite.any() else (0.0, 0.0)
+
+
+def layer_case(case, generator):
+    inputs, parameters = drawn(case, generator)
+    seeds = [draw(tuple(output.shape), generator) for output in computed(case, inputs, parameters, None, torch.float32)]
+    exact = computed(case, inputs, parameters, seeds, torch.float64)
+    narrow = computed(case, inputs, parameters, seeds, torch.float32)
+    errors = {key: difference(exact[key], narrow[key]) for key in exact}
+    # One draw's error may be small by luck, as small as 0 for a single number: a few more tell its size.
+    others = torch.Generator().manual_seed(7)
+    for _ in range(5):
+        more = (*drawn(case, others), [draw(tuple(seed.shape), others) for seed in seeds])
+        wide, short = (computed(case, *more, dtype) for dtype in (torch.float64, torch.float32))
+        for key in exact:
+            error, largest = difference(wide[key], short[key])
+            if largest > 0 and errors[key][1] > 0:
+                errors[key] = (max(errors[key][0], error / largest * errors[key][1]), errors[key][1])
     lines = [f"case {case.name}"]
     for kind, sources, attributes in case.nodes:
         lines.append(f"add {kind} {','.join(map(str, sources)) or '-'} {attributes}".rstrip())
     if case.outputs:
         lines.append("outputs " + ",".join(map(str, case.outputs)))
-    lines += [f"input {tensor_text(value)}" for value in inputs]
+    if case.kinks:
+        lines.append("kinks")
+    if case.evaluate is False:
+        lines.append("training")
+    lines += [f"{'input' if value.dtype.is_floating_point else 'indices'} {tensor_text(value)}" for value in inputs]
     lines += [f"parameter {name} {tensor_text(value)}" for name, value in parameters.items()]
+    lines += [f"buffer {name} {tensor_text(value)}" for name, value in case.buffers.items()]
     lines += [f"seed {tensor_text(value)}" for value in seeds]
-    lines += [f"expect output {i} {expectation(y64[i], y32[i])}" for i in range(len(y64))]
-    lines += [f"expect input {i} {expectation(x64[i].grad, x32[i].grad)}" for i in range(len(x64))]
-    lines += [f"expect parameter {name} {expectation(p64[name].grad, p32[name].grad)}" for name in p64]
+    lines += [f"expect {kind} {name} {errors[kind, name][0]:.3g} {tensor_text(value, exact=True)}"
+              for (kind, name), value in exact.items()]
     return lines + ["end"]
 
 
@@ -188,12 +250,25 @@ def write(name, blocks):
     print(f"{path}: {len(blocks)} cases, {os.path.getsize(path)} bytes")
 
 
+LOSSES, OPTIMIZERS = "losses", "optimizers"
+
+
+def blocks(family):
+    generator = torch.Generator().manual_seed(zlib.crc32(family.encode()))
+    torch.manual_seed(generator.initial_seed())  # for modules that draw their own numbers
+    if family == LOSSES:
+        return [loss_case(i, *case) for i, case in enumerate(loss_cases(generator))]
+    cases = importlib.import_module(f"cases.{family}")
+    if family == OPTIMIZERS:
+        return [optimizer_case(*case, generator) for case in cases.OPTIMIZERS]
+    return [layer_case(case, generator) for case in cases.cases()]
+
+
 def main():
-    generator = torch.Generator().manual_seed(20260101)
+    found = sorted(name[:-3] for name in os.listdir(os.path.join(HERE, "cases")) if name.endswith(".py") and name[0] != "_")
     os.makedirs(os.path.join(HERE, "values"), exist_ok=True)
-    write("layers", [layer_case(case, generator) for case in cases.all_layers()])
-    write("losses", [loss_case(i, *case) for i, case in enumerate(loss_cases(generator))])
-    write("optimizers", [optimizer_case(*case, generator) for case in cases.OPTIMIZERS])
+    for family in sys.argv[1:] or found + [LOSSES]:
+        write(family, blocks(family))
 
 
 if __name__ == "__main__":

@@ -1,32 +1,9 @@
-"""The cases of make_oracle.py: what Chainrule is told to do, and the same in PyTorch.
-
-A layer case is a list of nodes as chainrule_model_add_node takes them (kind, inputs, attributes), the
-shapes of inputs and parameters, and a function that computes the outputs in PyTorch.
-"""
+"""Linear layers, shapes, activations, operations on arrays, and graphs of them."""
 
 import torch
 import torch.nn.functional as F
 
-
-class Layer:
-    def __init__(self, name, nodes, inputs, compute, parameters=(), spread=1.0, positive=False, values=None, outputs=None):
-        self.name, self.nodes, self.inputs, self.compute = name, nodes, inputs, compute
-        self.parameters = dict(parameters)
-        self.spread, self.positive, self.values, self.outputs = spread, positive, values, outputs
-
-
-def one(name, kind, attributes, compute, shape=(5, 7), **more):
-    """One input, one node."""
-    per_sample = ",".join(str(size) for size in shape[1:])
-    nodes = [("input", [], f"shape={per_sample}"), (kind, [0], attributes)]
-    return Layer(name, nodes, [shape], lambda x, p: [compute(x[0])], **more)
-
-
-def two(name, kind, attributes, first, second, compute, **more):
-    """Two inputs, one node. Shapes include the batch."""
-    nodes = [("input", [], "shape=" + ",".join(str(size) for size in shape[1:])) for shape in (first, second)]
-    nodes.append((kind, [0, 1], attributes))
-    return Layer(name, nodes, [first, second], lambda x, p: [compute(x[0], x[1])], **more)
+from . import Layer, batches, one, two
 
 
 def linear(name, shape, out_features, bias=True):
@@ -62,8 +39,8 @@ def activations():
         name = kind + ("-" + attributes.replace(" ", "-").replace("=", "-") if attributes else "")
         yield one(name, kind, attributes, compute, spread=3)
         yield one(name + "-wide", kind, attributes, compute, shape=(3, 37), spread=80)
-    yield one("relu-at-zero", "relu", "", F.relu, shape=(1, 3), values=[0.0, -0.0, 1.0])
-    yield one("abs-at-zero", "abs", "", torch.abs, shape=(1, 3), values=[0.0, -1.0, 1.0])
+    yield one("relu-at-zero", "relu", "", F.relu, shape=(1, 3), values=[0.0, -0.0, 1.0], kinks=True)
+    yield one("abs-at-zero", "abs", "", torch.abs, shape=(1, 3), values=[0.0, -1.0, 1.0], kinks=True)
 
 
 def shapes():
@@ -134,6 +111,8 @@ def operations():
     yield Layer("matmul-matrix-vector", nodes, [(3, 4, 5)], lambda x, p: [x[0] @ p["p"]], {"p": (5,)})
     nodes = [("parameter", [], "shape=5 name=a"), ("parameter", [], "shape=5 name=b"), ("matmul", [0, 1], "")]
     yield Layer("matmul-dot", nodes, [], lambda x, p: [p["a"] @ p["b"]], {"a": (5,), "b": (5,)})
+    nodes = [("parameter", [], "shape=3 name=p value=1,2,0.5"), ("mul", [0, 0], "")]
+    yield Layer("parameter", nodes, [], lambda x, p: [p["p"] * p["p"]], {"p": (3,)})
     nodes = [("input", [], "shape=3,4 batched=false"), ("constant", [], "shape=4 value=0.5,-1,2,0.25"), ("mul", [0, 1], "")]
     yield Layer("constant", nodes, [(3, 4)],
                 lambda x, p: [x[0] * torch.tensor([0.5, -1, 2, 0.25], dtype=x[0].dtype)])
@@ -175,33 +154,31 @@ def graphs():
     yield Layer("deep", nodes, [(9, 8)], deep, parameters)
 
 
-OPTIMIZERS = [
-    ("sgd lr=0.1", torch.optim.SGD, dict(lr=0.1)),
-    ("sgd", torch.optim.SGD, dict(lr=0.01)),
-    ("sgd lr=0.1 momentum=0.9", torch.optim.SGD, dict(lr=0.1, momentum=0.9)),
-    ("sgd lr=0.1 momentum=0.9 dampening=0.3", torch.optim.SGD, dict(lr=0.1, momentum=0.9, dampening=0.3)),
-    ("sgd lr=0.1 momentum=0.8 nesterov=true", torch.optim.SGD, dict(lr=0.1, momentum=0.8, nesterov=True)),
-    ("sgd lr=0.1 weight_decay=0.2", torch.optim.SGD, dict(lr=0.1, weight_decay=0.2)),
-    ("sgd lr=0.1 momentum=0.9 nesterov=true weight_decay=0.05", torch.optim.SGD,
-     dict(lr=0.1, momentum=0.9, nesterov=True, weight_decay=0.05)),
-    ("adam", torch.optim.Adam, dict(lr=0.001)),
-    ("adam lr=0.02 betas=0.7,0.95", torch.optim.Adam, dict(lr=0.02, betas=(0.7, 0.95))),
-    ("adam lr=0.02 eps=0.1", torch.optim.Adam, dict(lr=0.02, eps=0.1)),
-    ("adam lr=0.02 weight_decay=0.1", torch.optim.Adam, dict(lr=0.02, weight_decay=0.1)),
-    ("adamw lr=0.02", torch.optim.AdamW, dict(lr=0.02, weight_decay=0.01)),
-    ("adamw lr=0.02 weight_decay=0.3 betas=0.8,0.9 eps=1e-6", torch.optim.AdamW,
-     dict(lr=0.02, weight_decay=0.3, betas=(0.8, 0.9), eps=1e-6)),
-    ("rmsprop", torch.optim.RMSprop, dict(lr=0.01)),
-    ("rmsprop lr=0.01 alpha=0.8 eps=1e-3", torch.optim.RMSprop, dict(lr=0.01, alpha=0.8, eps=1e-3)),
-    ("rmsprop lr=0.01 momentum=0.9", torch.optim.RMSprop, dict(lr=0.01, momentum=0.9)),
-    ("rmsprop lr=0.01 weight_decay=0.1", torch.optim.RMSprop, dict(lr=0.01, weight_decay=0.1)),
-    ("sgd lr=0.1 clip_norm=0.5", torch.optim.SGD, dict(lr=0.1)),
-    ("sgd lr=0.1 clip_norm=100", torch.optim.SGD, dict(lr=0.1)),
-    ("sgd lr=0.1 clip_value=0.05", torch.optim.SGD, dict(lr=0.1)),
-    ("adam lr=0.02 clip_norm=0.1", torch.optim.Adam, dict(lr=0.02)),
-]
+def every_batch():
+    for kind, attributes, compute in ACTIVATIONS:
+        if not attributes:
+            yield from batches(kind, lambda n, name, k=kind, c=compute: one(name, k, "", c, shape=(n, 3)))
+    yield from batches("linear", lambda n, name: linear(name, (n, 5), 4))
+    yield from batches("identity", lambda n, name: one(name, "identity", "", lambda x: x, shape=(n, 3)))
+    yield from batches("dropout", lambda n, name: one(name, "dropout", "p=0", lambda x: x, shape=(n, 3)))
+    yield from batches("flatten", lambda n, name: one(name, "flatten", "", lambda x: x.flatten(1), shape=(n, 2, 2)))
+    yield from batches("reshape", lambda n, name: one(name, "reshape", "shape=2,2", lambda x: x.reshape(-1, 2, 2), shape=(n, 4)))
+    yield from batches("softmax", lambda n, name: one(name, "softmax", "", lambda x: F.softmax(x, -1), shape=(n, 4)))
+    yield from batches("log_softmax", lambda n, name: one(name, "log_softmax", "", lambda x: F.log_softmax(x, -1), shape=(n, 4)))
+    yield from batches("transpose", lambda n, name: one(name, "transpose", "dim0=1 dim1=2", lambda x: x.transpose(1, 2), shape=(n, 2, 3)))
+    yield from batches("slice", lambda n, name: one(name, "slice", "dim=1 start=1 end=3", lambda x: x[:, 1:3], shape=(n, 4)))
+    yield from batches("concat", lambda n, name: two(name, "concat", "dim=1", (n, 2), (n, 3), lambda a, b: torch.cat([a, b], 1)))
+    yield from batches("matmul", lambda n, name: two(name, "matmul", "", (n, 2, 3), (n, 3, 2), torch.matmul))
+    for kind, compute in (("neg", torch.neg), ("exp", torch.exp), ("sin", torch.sin), ("cos", torch.cos), ("abs", torch.abs),
+                          ("log", torch.log), ("sqrt", torch.sqrt)):
+        yield from batches(kind, lambda n, name, k=kind, c=compute: one(name, k, "", c, shape=(n, 3), positive=True))
+    for kind, compute in (("add", torch.add), ("sub", torch.sub), ("mul", torch.mul), ("div", torch.div),
+                          ("maximum", torch.maximum), ("pow", torch.pow)):
+        yield from batches(kind, lambda n, name, k=kind, c=compute: two(name, k, "", (n, 3), (n, 3), c, positive=True))
+    for kind, compute in (("sum", torch.sum), ("mean", torch.mean)):
+        yield from batches(kind, lambda n, name, k=kind, c=compute: one(name, k, "dim=1", lambda x, c=c: c(x, 1), shape=(n, 3)))
 
 
-def all_layers():
-    for family in (activations, shapes, operations, graphs):
+def cases():
+    for family in (activations, shapes, operations, graphs, every_batch):
         yield from family()
