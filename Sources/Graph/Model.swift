@@ -34,6 +34,8 @@ public final class Model: @unchecked Sendable {
     /// Bytes of the trainable parameters, a multiple of 64, at the start of the storage.
     public private(set) var trainableBytes = 0
     var numberOfLayers = 0
+    /// First values of parameters that came with another model, by index.
+    var givenValues: [Int: Storage] = [:]
 
     public init(type: DataType, seed: UInt64) {
         self.type = type
@@ -126,6 +128,10 @@ public final class Model: @unchecked Sendable {
         _ = predictionPart
         let made = try Storage(byteCount: offset, what: "the model's parameters")
         fill(made, seed: seed)
+        for (index, values) in givenValues {
+            (made.pointer + parameters[index].offset).copyMemory(from: values.pointer, byteCount: parameters[index].elementCount * type.size)
+        }
+        givenValues = [:]
         storage = made
         return made
     }
