@@ -59,6 +59,8 @@ static const Case cases[] = {
     {"transpose", {{"input", "-", "shape=3,2"}, {"transpose", "0", "dim0=1 dim1=2"}}, {"2,3,2"}, 0},
     {"concat", {{"input", "-", "shape=3"}, {"input", "-", "shape=2"}, {"concat", "0,1,0", "dim=1"}}, {"2,3", "2,2"}, 0},
     {"slice", {{"input", "-", "shape=7"}, {"slice", "0", "dim=1 start=1 end=6 step=2"}}, {"2,7"}, 0},
+    {"slice", {{"input", "-", "shape=3,4"}, {"slice", "0", "dim=1 index=2"}}, {"2,3,4"}, 0},
+    {"slice", {{"input", "-", "shape=3,4"}, {"slice", "0", "dim=2 index=-4"}}, {"2,3,4"}, 0},
 };
 
 enum { MOST = 200 };
