@@ -43,7 +43,7 @@ def fit(
     verbose: int,
 ) -> History:
     """What ``model.fit`` does, for a loss of the library."""
-    batch = model.prepare(x, y, sample_weight)
+    batch = model._as_batch(x, y, sample_weight)
     listeners = CallbackList(callbacks, model)
     options, keep = _options(model, batch, request, validation_data, listeners)
     work = float(request.batch_size) * sum(info.size for info in model._parameters)

@@ -100,7 +100,7 @@ class Model(Inference, Training, Loop, State):
     def save_checkpoint(self, path: Path) -> None:
         """Writes the model with its training state: ``cr.load_checkpoint`` and ``fit(..., resume=True)``
         then go on, to the same bits as without the pause."""
-        self._require_compiled()
+        self._require_library_loss("save_checkpoint")
         check_file(lib.chainrule_trainer_save(self._trainer, file_name(path)), folder_of(path))
 
     def __getstate__(self) -> dict[str, Any]:
