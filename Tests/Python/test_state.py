@@ -1,6 +1,7 @@
 """Parameters, files, pickling: state dicts as PyTorch writes them, without PyTorch."""
 
 import copy
+import errno
 import json
 import os
 import pickle
@@ -191,6 +192,23 @@ def test_bad_files(tmp_path):
     assert sorted(item.name for item in tmp_path.iterdir()) == ["bad", "good"]  # nothing left lying about
 
 
+def test_file_errors_say_which_file_and_why(tmp_path):
+    model = mlp()
+    for call, path in (
+        (cr.load, tmp_path / "nothing"), (cr.load_checkpoint, tmp_path / "nothing"),
+        (model.load_weights, tmp_path / "nothing"), (model.save, tmp_path / "no folder" / "file"),
+    ):  # fmt: skip
+        with pytest.raises(FileNotFoundError) as caught:
+            call(path)
+        assert caught.value.filename == str(path) and caught.value.errno == errno.ENOENT
+        assert caught.value.status == "CHAINRULE_IO" and str(path) in str(caught.value)
+        twin = pickle.loads(pickle.dumps(caught.value))
+        assert twin.filename == str(path) and twin.errno == errno.ENOENT and str(twin) == str(caught.value)
+    with pytest.raises(OSError) as caught:
+        model.save(tmp_path)
+    assert caught.value.filename == str(tmp_path)
+
+
 def test_bytes_behind_the_last_tensor(tmp_path):
     """The safetensors format forbids them: the file is damaged, or two were joined."""
     path = tmp_path / "file"
@@ -237,10 +255,15 @@ def squared_error(prediction, target):
 def test_a_python_loss_is_pickled_by_name(rng):
     x, y = rng.normal(size=(8, 4)).astype("f4"), rng.normal(size=(8, 3)).astype("f4")
     model = mlp()
-    model.compile(squared_error, "sgd lr=0.1", metrics=["mae"])
-    twin = pickle.loads(pickle.dumps(model))
-    assert twin.train_on_batch(x, y) == model.train_on_batch(x, y)
-    assert np.array_equal(twin.predict(x), model.predict(x))
+    model.compile(squared_error, "sgd lr=0.1", metrics=["mae"], seed=11)
+    model.fit(x, y, epochs=2, batch_size=3, verbose=0)
+    for twin in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        original = copy.deepcopy(model)
+        assert twin.train_on_batch(x, y) == original.train_on_batch(x, y)
+        # The samples come in the order that they would have come in without the pause.
+        first, second = (each.fit(x, y, epochs=2, batch_size=3, verbose=0) for each in (original, twin))
+        assert dict(first) == dict(second)
+        assert np.array_equal(twin.predict(x), original.predict(x))
 
 
 def test_checkpoints(rng, tmp_path):
