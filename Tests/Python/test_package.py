@@ -98,6 +98,14 @@ def test_the_readme_runs():
     assert result.returncode == 0, result.stderr
 
 
+def test_the_table_in_the_readme_is_the_catalog():
+    rows = re.findall(r"^\| (\w+) \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    named = {title: re.findall(r"`(\w+)`", text) for title, text in rows}
+    named["layers"] += named.pop("operations")
+    for group in ("layers", "losses", "optimizers", "initializers", "metrics"):
+        assert sorted(named[group]) == sorted(cr.describe(group)), group
+
+
 def make_wheel(folder, prepare=lambda source: None, **environment):
     """pip's output, and the wheel if there is one, from a copy of the repository: the checkout stays as it is."""
     for module in ("setuptools", "wheel", "pip"):
