@@ -71,6 +71,34 @@ def test_a_pytorch_state_dict(rng, tmp_path):
     assert np.array_equal(other.predict(x), model.predict(x))
 
 
+def test_what_the_safetensors_library_writes_and_reads(rng, tmp_path):
+    numpy_files = pytest.importorskip("safetensors.numpy")
+    state, x = pytorch_state(rng), rng.normal(size=(5, 4)).astype("f4")
+    for number, variant in enumerate((state, {name: values.astype("f8") for name, values in state.items()})):
+        path = tmp_path / f"{number}.safetensors"
+        numpy_files.save_file(variant, path, metadata={"format": "pt", "note": "\u00e9\n\"quoted\""})
+        model = mlp()
+        model.load_weights(path)
+        assert all(np.array_equal(state[name], values) for name, values in model.state_dict().items())
+        np.testing.assert_allclose(model.predict(x), pytorch_forward(state, x), rtol=1e-5, atol=1e-5)
+        model.save(path)
+        again = numpy_files.load_file(path)
+        assert set(again) == set(state) and all(np.array_equal(again[name], state[name]) for name in state)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-6), ("float64", 1e-13)])
+def test_a_file_that_pytorch_wrote(dtype, tolerance):
+    folder = Path(__file__).resolve().parents[1] / "Oracle"
+    expected = json.loads((folder / "pytorch_mlp.json").read_text())
+    layers = [cr.Linear(5, 7), cr.Tanh(), cr.Linear(7, 6, bias=False), cr.ReLU(), cr.Linear(6, 3)]
+    model = cr.Sequential(*layers, dtype=dtype)
+    model.load_weights(folder / "pytorch_mlp.safetensors")
+    np.testing.assert_allclose(model.predict(expected["x"]), expected["y"], rtol=tolerance, atol=tolerance)
+    other = cr.Sequential(*layers, dtype=dtype, seed=1)
+    other.load_state_dict(read_safetensors(folder / "pytorch_mlp.safetensors"))
+    assert np.array_equal(other.predict(expected["x"]), model.predict(expected["x"]))
+
+
 def test_state_dicts_are_copies_and_checked(rng):
     model = mlp()
     model.state_dict()["0.weight"][:] = 0
