@@ -160,11 +160,11 @@ def test_the_wheel_takes_what_swift_has_built(tmp_path):
 
 def test_the_wheel_has_swift_build_what_is_missing_or_old(tmp_path):
     def old(source):
-        pretend_to_build(source, f'[ "$*" = "build -c release" ] && cp "{library_path()}" .build/release/libchainrule.so')
+        built = ".build/release/libchainrule.so"
+        pretend_to_build(source, f'[ "$*" = "build -c release" ] && cp "{library_path()}" {built}')
         (source / ".build" / "release").mkdir(parents=True)
-        library = source / ".build" / "release" / "libchainrule.so"
-        library.write_text("old")
-        os.utime(library, (1, 1))
+        (source / built).write_text("old")
+        os.utime(source / built, (1, 1))
 
     output, path = make_wheel(tmp_path, old)
     assert path, output
