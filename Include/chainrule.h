@@ -418,7 +418,7 @@ typedef struct chainrule_fit_options {
                            validation data; larger is better for accuracy and r2 */
   int64_t patience;     /* stop after so many epochs without improvement; 0: never */
   double min_delta;     /* what counts as improvement: more than this */
-  int32_t restore_best; /* 1: end with the weights of the best epoch */
+  int32_t restore_best; /* 1: end with the weights of the best epoch, also when fit is broken off */
   int32_t resume;       /* 1: epochs counts from the trainer's first epoch, and an epoch that was
                            broken off (cancel, checkpoint) goes on with its next batch */
   chainrule_callback on_batch;

@@ -96,7 +96,18 @@ private struct Fit {
         stopping = try EarlyStopping(trainer, options, names, hasValidation: validation != nil)
     }
 
+    /// However it ends, the best epoch's parameters are brought back where that was asked for.
     mutating func run() throws(ChainruleError) {
+        do throws(ChainruleError) {
+            try epochs()
+        } catch {
+            try? stopping.restore(trainer)  // the first error says more than a second
+            throw error
+        }
+        try stopping.restore(trainer)
+    }
+
+    private mutating func epochs() throws(ChainruleError) {
         // All plans now, so that the arena has its size before the first step.
         try trainer.model.withWriteLock { () throws(ChainruleError) in
             _ = try entry(batchSize)
@@ -112,8 +123,6 @@ private struct Fit {
             let goesOn = try epoch(number: trainer.epoch - first)
             if !goesOn { break }
         }
-        try stopping.restore(trainer)
-        history.bestEpoch = stopping.bestEpoch
     }
 
     private func entry(_ batch: Int) throws(ChainruleError) -> StepPlan {

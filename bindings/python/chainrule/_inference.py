@@ -8,7 +8,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from ._arrays import Views, as_list, as_real
+from ._arrays import Views, as_list, as_real, check_in_place
 from ._build import TensorInfo
 from ._errors import check, raise_failure
 from ._library import ffi, lib
@@ -79,8 +79,10 @@ class Inference:
     def prepare_predict(self, x: Any, *, reuse: bool = True) -> Callable[[], Any]:
         """A function without arguments that predicts for these very arrays, whatever they hold by then:
         0.4 us over the library's own time. Unless ``reuse`` is false it writes into one array (or tuple
-        of arrays), which it returns each time."""
+        of arrays), which it returns each time. Raises TypeError for what would have to be converted first,
+        such as lists and integers: it would not see what is written there."""
         arrays = self._as_inputs(x)
+        check_in_place(arrays, as_list(x, len(self._inputs), "inputs"), "x")
         inputs = Views(arrays)
         results = self._new_outputs(arrays)
         outputs = Views(results)

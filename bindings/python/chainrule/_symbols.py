@@ -217,23 +217,17 @@ def reduction(kind: str, node: Any, dim: Any, keepdim: bool) -> Node:
 
 
 def _index(node: Node, index: Any) -> Node:
-    """Slices, one dimension after the other. A whole number is a slice of length 1 whose dimension is
-    then removed by a sum over its one element, which is exact."""
-    items = index if isinstance(index, tuple) else (index,)
-    removed = []
-    for dim, item in enumerate(items):
+    """Whole numbers and slices, one dimension after the other. The library knows the shapes, and refuses a
+    whole number beyond the dimension's ends when the model is made."""
+    dim = 0
+    for item in index if isinstance(index, tuple) else (index,):
         if isinstance(item, numbers.Integral) and not isinstance(item, bool):
-            start, stop, step = int(item), int(item) + 1, 1
-            node = _slice(node, dim, start, stop if stop != 0 else None, step)
-            removed.append(dim)
-        elif isinstance(item, slice):
-            if item != slice(None):
-                start = 0 if item.start is None else item.start
-                node = _slice(node, dim, start, item.stop, 1 if item.step is None else item.step)
-        else:
+            node = Node("slice", {"dim": dim, "index": int(item)}, (node,))  # without the dimension
+            continue
+        if not isinstance(item, slice):
             raise TypeError(f"a symbolic node is indexed with whole numbers and slices; got {item!r}")
-    return reduction("sum", node, tuple(removed), False) if removed else node
-
-
-def _slice(node: Node, dim: int, start: int, stop: Optional[int], step: int) -> Node:
-    return Node("slice", {"dim": dim, "start": start, "end": stop, "step": step}, (node,))
+        if item != slice(None):
+            attributes = {"dim": dim, "start": item.start or 0, "end": item.stop, "step": item.step}
+            node = Node("slice", attributes, (node,))
+        dim += 1
+    return node
