@@ -92,11 +92,11 @@ def as_real(value: Any, what: str, dtype: np.dtype) -> np.ndarray:
     return _readable(array, what)
 
 
-def as_labels(value: Any, what: str) -> np.ndarray:
+def as_labels(value: Any, what: str, contents: str = "class labels") -> np.ndarray:
     """An array of int32 or int64."""
     array = as_array(value, what)
     if array.dtype.kind not in "iu":
-        raise TypeError(f"{what} must hold class labels of an integer type; got {array.dtype}")
+        raise TypeError(f"{what} must hold {contents} of an integer type; got {array.dtype}")
     if array.dtype.kind == "u" and array.dtype.itemsize == 8:
         if array.size and int(array.max()) > 2**63 - 1:
             raise TypeError(f"{what} holds labels beyond 2**63, which int64 cannot hold")

@@ -8,7 +8,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from ._arrays import Views, as_list, as_real, check_in_place
+from ._arrays import Views, as_labels, as_list, as_real, check_in_place
 from ._build import TensorInfo
 from ._errors import check, raise_failure
 from ._library import ffi, lib
@@ -104,9 +104,11 @@ class Inference:
 
     def _as_inputs(self, x: Any, name: str = "x") -> list[np.ndarray]:
         values = as_list(x, len(self._inputs), "inputs")
-        if len(values) == 1:
-            return [as_real(values[0], name, self._dtype)]
-        return [as_real(value, f"{name}[{index}]", self._dtype) for index, value in enumerate(values)]
+        names = [name] if len(values) == 1 else [f"{name}[{index}]" for index in range(len(values))]
+        return [
+            as_real(value, what, self._dtype) if info.dtype.kind == "f" else as_labels(value, what, "whole numbers")
+            for value, what, info in zip(values, names, self._inputs)
+        ]
 
     def _new_outputs(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         batch = 0
@@ -114,4 +116,4 @@ class Inference:
             if info.shape and info.shape[0] < 0:
                 batch = array.shape[0] if array.ndim else 0
                 break
-        return [np.empty([batch if size < 0 else size for size in info.shape], self._dtype) for info in self._outputs]
+        return [np.empty([batch if size < 0 else size for size in info.shape], info.dtype) for info in self._outputs]

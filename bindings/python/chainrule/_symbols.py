@@ -125,14 +125,49 @@ class Node:
         return self.transpose(-2, -1)
 
 
+class Output(Node):
+    """A further output of a kind that has several."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, node: Node, index: int) -> None:
+        super().__init__("output", {}, (node,))
+        self.index = index
+
+
+def apply(
+    kind: str,
+    attributes: dict[str, Any],
+    roles: tuple[str, ...],
+    inputs: tuple[Any, ...],
+    outputs: tuple[str, ...] = ("output",),
+    name: Optional[str] = None,
+    layer: Any = None,
+) -> Any:
+    """What a kind of the catalog computes from some inputs, of which those that are None are left out: a node,
+    or a tuple of them where it has several outputs. No roles: any number of equal inputs."""
+    attributes = {key: value for key, value in attributes.items() if value is not None}
+    given = [(role, value) for role, value in zip(roles, inputs) if value is not None]
+    if roles and [role for role, _ in given] != list(roles[: len(given)]):
+        attributes["inputs"] = ",".join(role for role, _ in given)
+    values = [value for _, value in given] if roles else list(inputs)
+    node = Node(kind, attributes, tuple(as_node(value) for value in values), name, layer)
+    if len(outputs) == 1:
+        return node
+    return (node, *(Output(node, index) for index in range(1, len(outputs))))
+
+
 class Input(Node):
     """A model's input of this shape. ``batched`` says that its first dimension, which is not part of
-    ``shape``, is the batch; without it the array is taken whole."""
+    ``shape``, is the batch; without it the array is taken whole. ``dtype`` is "real", or "integer" (an
+    integer NumPy type will do) for whole numbers: indices, lengths."""
 
     __slots__ = ()
 
-    def __init__(self, shape: Any, *, batched: bool = True, name: Optional[str] = None) -> None:
+    def __init__(self, shape: Any, *, batched: bool = True, name: Optional[str] = None, dtype: Any = "real") -> None:
         attributes: dict[str, Any] = {"shape": shape_tuple(shape, "shape")}
+        if holds_integers(dtype):
+            attributes["dtype"] = "integer"
         if not batched:
             attributes["batched"] = False
         super().__init__("input", attributes, name=name)
@@ -183,6 +218,19 @@ class Constant(Node):
         array = as_real(values, "values", FLOAT64)
         self.value: np.ndarray = np.array(array, dtype=FLOAT64, order="C", copy=True, subok=False)
         super().__init__("constant", {"shape": self.value.shape}, name=name)
+
+
+def holds_integers(dtype: Any) -> bool:
+    """Whether an input's dtype means whole numbers: "real", "integer", or a NumPy type."""
+    if dtype in ("real", "integer"):
+        return bool(dtype == "integer")
+    try:
+        kind = np.dtype(dtype).kind
+    except TypeError:
+        kind = ""
+    if kind not in ("i", "u", "f"):
+        raise TypeError(f'dtype must be "real", "integer" or a NumPy type of one of them; got {dtype!r}')
+    return kind in ("i", "u")
 
 
 def is_number(value: Any) -> bool:

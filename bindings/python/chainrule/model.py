@@ -64,7 +64,8 @@ class Model(Inference, Training, Loop, State):
         self._inputs = infos("input", handle)
         self._outputs = infos("output", handle)
         self._parameters = infos("parameter", handle)
-        self._dtype = self._outputs[0].dtype
+        dtypes = [info.dtype for info in (*self._parameters, *self._outputs, *self._inputs) if info.dtype.kind == "f"]
+        self._dtype = dtypes[0] if dtypes else np.dtype(np.float32)
         self._predictors = {}
         self._steps = {}
         self._contexts = threading.local()
