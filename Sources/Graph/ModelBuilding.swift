@@ -41,6 +41,7 @@ extension Model {
                 name: name, kind: kind, attributeText: attributes.text, inputs: inputs, nodes: first..<nodes.count,
                 first: numbers.count, outputShapes: outputs.map { nodes[$0].outputShape }))
         numbers += outputs
+        if parameters.count > before.0 { placeParameters() }
         if kind != Input.kind { numberOfLayers += 1 }
         return numbers.count - outputs.count
     }
