@@ -61,13 +61,27 @@ public struct SafetensorsFile {
             try reader.expect("}")
         }
         guard reader.isAtEnd else { throw reader.wrong("the end of the header") }
-        let used = tensors.reduce(0) { $0 + $1.byteCount }
-        guard used == data.count else {
-            throw ChainruleError(.format, "the file's data", expected: "\(used) bytes, as the header says", got: "\(data.count)")
-        }
+        try checkPlaces()
         tensors.sort { $0.name < $1.name }
         for (first, second) in zip(tensors, tensors.dropFirst()) where first.name == second.name {
             throw ChainruleError(.format, "the tensor names", expected: "each once", got: "\"\(first.name)\" twice")
+        }
+    }
+
+    /// Tensors lie one behind the other and fill the data: no overlaps, no holes.
+    private mutating func checkPlaces() throws(ChainruleError) {
+        tensors.sort { ($0.offset, $0.byteCount) < ($1.offset, $1.byteCount) }
+        var end = 0
+        for tensor in tensors {
+            guard tensor.offset == end else {
+                throw ChainruleError(
+                    .format, "tensor \"\(tensor.name)\"'s place", expected: "from byte \(end), where the one before it ends",
+                    got: "from byte \(tensor.offset)")
+            }
+            end += tensor.byteCount
+        }
+        guard end == data.count else {
+            throw ChainruleError(.format, "the file's data", expected: "\(end) bytes, as the header says", got: "\(data.count)")
         }
     }
 
@@ -111,14 +125,16 @@ public struct SafetensorsFile {
                 .format, "tensor \"\(name)\"'s place", expected: "within \(data.count) bytes of data",
                 got: "\(begin) to \(end): the file is truncated")
         }
+        // A size of 0 must not hide others that overflow: strides are products of the sizes behind them.
         var product = size
         for extent in shape {
-            let (next, overflow) = product.multipliedReportingOverflow(by: extent)
-            guard !overflow else {
+            let (next, overflow) = product.multipliedReportingOverflow(by: max(extent, 1))
+            guard !overflow, next <= Shape.maximumBytes else {
                 throw ChainruleError(.format, "tensor \"\(name)\"'s shape", expected: "sizes that fit memory", got: "\(shape)")
             }
             product = next
         }
+        if shape.contains(0) { product = 0 }
         guard product == end - begin else {
             throw ChainruleError(
                 .format, "tensor \"\(name)\"", expected: "\(product) bytes for \(typeName) \(shape)", got: "\(end - begin)")

@@ -88,6 +88,11 @@ private struct Fit {
         let isBatched = trainer.firstBatchedInput != nil
         batchSize = isBatched ? min(options.batchSize, data.count) : 1
         batches = options.dropsLast ? data.count / batchSize : (data.count + batchSize - 1) / batchSize
+        guard !options.shuffles || data.count <= Int(Int32.max) else {
+            throw ChainruleError(
+                .invalidArgument, "shuffling", expected: "at most \(Int32.max) samples; without shuffling there may be more",
+                got: "\(data.count)")
+        }
         order = options.shuffles && isBatched ? try Storage(byteCount: data.count * 4, what: "the order of samples") : nil
         var names = trainer.measureNames
         if validation != nil { names += trainer.measureNames.map { "val_" + $0 } }
