@@ -156,11 +156,7 @@ public final class Trainer: @unchecked Sendable {
             if update.apply(executor, by: entry.plan) { return commit(entry, loss) }
             try findGradients(entry)
         }
-        guard update.apply(executor) else {
-            throw ChainruleError(
-                .nonFinite, "a gradient", expected: "finite numbers", got: "NaN or infinity; the parameters are as before the step",
-                node: entry.nodeOfNonFiniteGradient(executor))
-        }
+        try update.apply(executor)
         return commit(entry, loss)
     }
 

@@ -169,6 +169,42 @@ static void non_finite_names_the_node(void) {
   }
 }
 
+/* A step that would make weights infinite is refused, and training goes on from the weights before it. */
+static void overflowing_step(void) {
+  static const char *const optimizers[] = {"sgd lr=0.1", "sgd lr=0.1 momentum=0.9", "adam lr=0.01", "rmsprop lr=0.01",
+                                           "adamw lr=0.01", "sgd lr=0.1 clip_norm=1"};
+  size_t i;
+  for (i = 0; i < sizeof optimizers / sizeof *optimizers; i++) {
+    uint64_t hash, undisturbed;
+    int64_t steps = 0;
+    double loss, lr = 0;
+    int way;
+    undisturbed = 0;
+    for (way = 0; way < 2; way++) {
+      if (!begin("mse", optimizers[i])) return;
+      REQUIRE_OK(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+      hash = test_parameter_hash(model);
+      if (way == 1) {
+        REQUIRE_OK(chainrule_trainer_get_lr(trainer, &lr));
+        REQUIRE_OK(chainrule_trainer_set_lr(trainer, 1e300));
+        test_poison(&loss, sizeof loss);
+        FAILS_SAYING(CHAINRULE_NON_FINITE, "as before", chainrule_trainer_step(trainer, &in, &out, NULL, &loss));
+        CHECK(strstr(chainrule_last_error()->node, "weight") || strstr(chainrule_last_error()->node, "bias"));
+        CHECK_UNTOUCHED(loss);
+        CHECK(test_parameter_hash(model) == hash);
+        REQUIRE_OK(chainrule_trainer_step_count(trainer, &steps));
+        CHECK_EQUAL(steps, 1);
+        REQUIRE_OK(chainrule_trainer_set_lr(trainer, lr));
+      }
+      REQUIRE_OK(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+      hash = test_parameter_hash(model);
+      if (way == 0) undisturbed = hash;
+      CHECK(hash == undisturbed);
+      end();
+    }
+  }
+}
+
 static void steps_learn(void) {
   double first = 0, last = 0;
   int64_t count = 0;
@@ -196,6 +232,7 @@ int main(void) {
   RUN(step_refuses);
   RUN(step_refuses_labels);
   RUN(non_finite_names_the_node);
+  RUN(overflowing_step);
   RUN(steps_learn);
   RUN(freed_in_any_order);
   return test_finish();
