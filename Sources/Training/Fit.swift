@@ -106,6 +106,7 @@ private struct Fit {
         try trainer.model.withWriteLock { () throws(ChainruleError) in
             _ = try entry(batchSize)
             if !options.dropsLast && data.count % batchSize != 0 { _ = try entry(data.count % batchSize) }
+            if let validation { try trainer.planEvaluation(validation, what: "validation data") }
         }
         if !options.resumes {
             trainer.fitStart = trainer.epoch + (trainer.batchInEpoch > 0 ? 1 : 0)

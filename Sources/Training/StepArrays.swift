@@ -20,7 +20,7 @@ extension Trainer {
             list.append(
                 FeedSpecification(
                     name: losses.count == 1 ? "the target" : "target \(index)", shape: target.shape,
-                    kind: target.classes.map { .labels(classes: $0) } ?? .real))
+                    kind: target.classes.map { .labels(classes: $0) } ?? .real, alternative: target.alternative))
         }
         list.append(FeedSpecification(name: "sample_weight", shape: [Shape.batch], kind: .real))
         return list

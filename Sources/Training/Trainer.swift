@@ -85,8 +85,11 @@ public final class Trainer: @unchecked Sendable {
     private static func parseLosses(_ text: String, _ model: Model) throws(ChainruleError) -> [any Loss] {
         let parts = text.split(separator: ";", omittingEmptySubsequences: false).map(String.init)
         var losses: [any Loss] = []
+        var position = 0
         for part in parts {
-            if let loss = try LossCatalog.make(part) { losses.append(loss) }
+            // Spaces in place of the parts before, so that positions in messages are those in the text.
+            if let loss = try LossCatalog.make(String(repeating: " ", count: position) + part) { losses.append(loss) }
+            position += part.utf8.count + 1
         }
         let outputs = model.outputs.count
         if losses.isEmpty {

@@ -270,6 +270,38 @@ static void too_small_for_its_model(void) {
   CHECK_UNTOUCHED(model);
 }
 
+/* A header that alone would take more memory than the tensors of most models. */
+static void enormous_header(void) {
+  uint64_t length = 26000000;
+  char *file = (char *)malloc(8 + length);
+  chainrule_model *model;
+  test_poison(&model, sizeof model);
+  REQUIRE(file != NULL);
+  memset(file, ' ', 8 + length);
+  memcpy(file, &length, 8);
+  memcpy(file + 8, "{}", 2);
+  FAILS_SAYING(CHAINRULE_FORMAT, "25000000", chainrule_model_deserialize(file, 8 + length, &model));
+  /* As large as it may be: more layers than a model may have. */
+  length = 24000000;
+  memcpy(file, &length, 8);
+  {
+    static const char start[] =
+        "{\"__metadata__\":{\"chainrule_format\":\"1\",\"chainrule_dtype\":\"float32\",\"chainrule_seed\":\"0\","
+        "\"chainrule_outputs\":\"1\",\"chainrule_model\":\"input\\t\\tshape=1";
+    static const char line[] = "\\nrelu\\t0\\t";
+    size_t at = 8 + sizeof start - 1;
+    memcpy(file + 8, start, sizeof start - 1);
+    while (at + sizeof line + 8 < 8 + length) {
+      memcpy(file + at, line, sizeof line - 1);
+      at += sizeof line - 1;
+    }
+    memcpy(file + at, "\"}}", 3);
+  }
+  FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "number of nodes", chainrule_model_deserialize(file, 8 + length, &model));
+  CHECK_UNTOUCHED(model);
+  free(file);
+}
+
 /* The file with another value for a key of its metadata. */
 static int write_changed(const char *path, const char *bytes, size_t length, const char *key, const char *value) {
   char name[80];
@@ -346,6 +378,7 @@ int main(void) {
   RUN(damaged);
   RUN(not_finite_in_a_file);
   RUN(too_small_for_its_model);
+  RUN(enormous_header);
   RUN(extreme_counters);
   test_remove_folder();
   return test_finish();

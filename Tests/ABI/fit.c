@@ -98,7 +98,26 @@ static void arrays_refused(void) {
     short_x.shape[1] = 3;
     FAILS(CHAINRULE_SHAPE, chainrule_trainer_fit(trainer, &in, &out, &options, &history));
   }
+  {
+    chainrule_array none_x = in, none_y = out;
+    none_x.shape[0] = none_y.shape[0] = 0;
+    options.validation_x = &none_x, options.validation_y = &none_y;
+    FAILS_SAYING(CHAINRULE_SHAPE, "validation", chainrule_trainer_fit(trainer, &in, &out, &options, &history));
+  }
+  options.validation_x = NULL, options.validation_y = &out;
+  FAILS_FOR_BAD_ARRAYS(
+      x, ROWS, 4, (options.validation_x = &bad, chainrule_trainer_fit(trainer, &in, &out, &options, &history)));
+  options.validation_x = &in;
+  FAILS_FOR_BAD_ARRAYS(
+      y, ROWS, 2, (options.validation_y = &bad, chainrule_trainer_fit(trainer, &in, &out, &options, &history)));
   options.validation_x = NULL, options.validation_y = NULL;
+  {
+    double many[ROWS + 1];
+    for (i = 0; i <= ROWS; i++) many[i] = 1;
+    FAILS_FOR_BAD_VECTORS(
+        many, ROWS, (options.sample_weight = &bad, chainrule_trainer_fit(trainer, &in, &out, &options, &history)));
+    options.sample_weight = NULL;
+  }
   options.validation_split = 0;
   options.drop_last = 1, options.batch_size = 32;
   CHECK(history == unset);

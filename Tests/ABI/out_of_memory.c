@@ -173,6 +173,24 @@ static void fitting(void) {
   EVERY_REQUEST_FAILS(fresh(), chainrule_trainer_fit(trainer, &in, &out, &options, NULL), (void)0, give_back());
 }
 
+static int32_t no_more_memory(void *user, const chainrule_progress *progress) {
+  (void)user;
+  if (progress->epoch == 0 && progress->batch == 0) interpose_fail(THRESHOLD, 0);
+  return CHAINRULE_CONTINUE;
+}
+
+/* Whatever a fit needs it has taken when the first batch is done, for evaluating too. */
+static void fitting_takes_all_at_the_start(void) {
+  chainrule_array few = chainrule_matrix(x, 300, FEATURES), wanted = chainrule_matrix(y, 300, OUTPUTS);
+  chainrule_fit_options options = test_fit_options(3, 16);
+  options.validation_x = &in, options.validation_y = &out; /* ten times as many, in larger batches */
+  options.on_batch = no_more_memory;
+  fresh();
+  SUCCEEDS(chainrule_trainer_fit(trainer, &few, &wanted, &options, NULL));
+  CHECK_EQUAL(interpose_stop_failing(), 0);
+  give_back();
+}
+
 static void evaluating(void) {
   static double values[4];
   EVERY_REQUEST_FAILS(fresh(), chainrule_trainer_evaluate(trainer, &in, &out, NULL, values, 4, NULL),
@@ -264,6 +282,7 @@ int main(void) {
   RUN(other_batches_go_on);
   RUN(passes_go_on);
   RUN(fitting);
+  RUN(fitting_takes_all_at_the_start);
   RUN(evaluating);
   RUN(predicting);
   RUN(passing);
