@@ -59,12 +59,15 @@ let package = Package(
         .target(name: "Optimizers", dependencies: ["Tensors", "KernelInterface", "KernelDispatch", "Layers"], swiftSettings: core),
         .target(
             name: "Graph",
-            dependencies: ["Layers", "Losses", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures"],
+            dependencies: ["Layers", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures"],
             swiftSettings: core),
         .target(name: "Checkpoints", dependencies: ["Graph", "Layers", "Optimizers", "Tensors"], swiftSettings: core),
         .target(
             name: "Training",
-            dependencies: ["Graph", "Layers", "Losses", "Optimizers", "Tensors", "KernelInterface", "KernelDispatch"], swiftSettings: core),
+            dependencies: [
+                "Graph", "Layers", "Losses", "Optimizers", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures",
+            ],
+            swiftSettings: core),
         .target(
             name: "ChainruleABI",
             dependencies: [

@@ -375,8 +375,9 @@ chainrule_status chainrule_trainer_step_count(const chainrule_trainer *trainer, 
 
 /* One update on one batch. x: as many arrays as the model has inputs; y: as many as outputs (NULL for
    loss "none"); sample_weight: one number for each sample, or NULL. *loss (may be NULL): before the
-   update. Allocates nothing after the first call with a batch size. CHAINRULE_NON_FINITE leaves the
-   parameters as they were and names the node in which it began. */
+   update. Allocates nothing after the first call with a batch size, as long as no more than 8 sizes come
+   in turns. CHAINRULE_NON_FINITE (a NaN or infinity in the loss, a gradient, or a parameter after the
+   update) leaves the parameters as they were and names the node in which it began. */
 chainrule_status chainrule_trainer_step(chainrule_trainer *trainer, const chainrule_array *x,
                                         const chainrule_array *y, const chainrule_array *sample_weight,
                                         double *loss);
