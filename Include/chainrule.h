@@ -252,6 +252,41 @@ chainrule_status chainrule_model_add_node(chainrule_model *model, const char *ki
 chainrule_status chainrule_model_add_model(chainrule_model *model, const chainrule_model *other, const char *name,
                                            const chainrule_node *inputs, size_t input_count, chainrule_node *outputs);
 
+/* A layer of one's own: functions of the host program under a kind of their own, which chainrule_model_add
+   then takes. One that is composed of other kinds needs none of this: add their nodes. */
+typedef struct chainrule_layer_definition {
+  size_t struct_size;
+  const char *attributes;    /* "factor=2 mode=fast": names with their defaults; NULL: none */
+  const char *documentation; /* NULL: none */
+  int32_t least_inputs, most_inputs; /* both 0: one input; at most 4 */
+  int32_t mixes_samples;             /* 1: a sample's result depends on other samples of the batch */
+  void *user;                        /* handed to the functions */
+  /* Sets output->rank and ->shape from those of the inputs (data is NULL); -1 stands for the batch and
+     comes first. Answers 0, or anything else to refuse the inputs. NULL: the first input's shape. */
+  int32_t (*output_shape)(void *user, const char *attributes, const chainrule_array *inputs, size_t input_count,
+                          chainrule_array *output);
+  /* Writes *output. Arrays are contiguous and of the model's type. Answers 0, or anything else to fail the
+     call that runs the model with CHAINRULE_CALLBACK. */
+  int32_t (*forward)(void *user, const char *attributes, const chainrule_array *inputs, size_t input_count,
+                     const chainrule_array *output, int32_t training);
+  /* Writes the gradients in the inputs; those with data NULL are not wanted. NULL: they are zero. */
+  int32_t (*backward)(void *user, const char *attributes, const chainrule_array *inputs, size_t input_count,
+                      const chainrule_array *output, const chainrule_array *output_gradient,
+                      const chainrule_array *input_gradients);
+} chainrule_layer_definition;
+
+/* The definition is copied; the kind stays for as long as the process lives. Saved models name it, and load
+   where it is registered. attributes reach the functions as "name=value name=value", all of them. The
+   functions run on the thread that runs the model, or several at once where several threads do. */
+chainrule_status chainrule_register_layer(const char *kind, const chainrule_layer_definition *definition);
+
+/* Compares a model's gradients with central differences of its outputs (their sum, each times a random
+   number), as in training mode, for every number of its trainable parameters and inputs (of large arrays,
+   1000 of them). The model must be float64. *worst (may be NULL) is the largest error, relative to the
+   largest gradient of its array. CHAINRULE_VALUE, naming the place, when it is above tolerance (0: 1e-6). */
+chainrule_status chainrule_check_gradients(chainrule_model *model, const chainrule_array *inputs, double tolerance,
+                                           double *worst);
+
 /* Makes these nodes the outputs, in this order. */
 chainrule_status chainrule_model_set_outputs(chainrule_model *model, const chainrule_node *nodes, size_t count);
 

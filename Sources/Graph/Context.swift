@@ -63,7 +63,10 @@ public final class Context: @unchecked Sendable {
     }
 
     /// The inputs are copied: the backward pass needs them after the caller's arrays have gone.
-    public func forward(_ views: UnsafeBufferPointer<ArrayView>, isTraining: Bool) throws(ChainruleError) {
+    /// - drawsAnew: random numbers (dropout's) other than those of the pass before.
+    public func forward(
+        _ views: UnsafeBufferPointer<ArrayView>, isTraining: Bool, drawsAnew: Bool = true
+    ) throws(ChainruleError) {
         let specifications = model.inputSpecifications
         let batch = try model.batch(of: views, specifications)
         for index in views.indices { try Feeds.check(views[index], specifications[index], batch: batch) }
@@ -74,7 +77,7 @@ public final class Context: @unchecked Sendable {
         current = nil
         for slot in views.indices { entries[index].plan.setExternal(slot, try feeds.copied(views[slot], slot: slot)) }
         executor.setRandomState(seed: model.seed, step: passes)
-        passes += 1
+        if drawsAnew { passes += 1 }
         try executor.runForward(entries[index].plan)
         current = index
         canGoBack = true
@@ -139,7 +142,7 @@ public final class Context: @unchecked Sendable {
         }
         // Values of the forward pass may be overwritten by those of the backward pass.
         canGoBack = false
-        executor.run(entry.plan, .backward)
+        try executor.runBackward(entry.plan)
         hasGoneBack = true
         hasGradients = true
     }

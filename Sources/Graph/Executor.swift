@@ -83,6 +83,14 @@ public final class Executor: @unchecked Sendable {
     public func runForward(_ plan: Plan) throws(ChainruleError) {
         run(plan, .forward)
         if plan.checksIndices { try checkIndices() }
+        try plan.checkCustomWork(model)
+    }
+
+    /// Runs the backward phase; a host's function may refuse.
+    @inline(__always)
+    public func runBackward(_ plan: Plan) throws(ChainruleError) {
+        run(plan, .backward)
+        try plan.checkCustomWork(model)
     }
 
     /// Throws what the plan's operations have reported.

@@ -61,6 +61,9 @@ public final class Model: @unchecked Sendable {
         return thread == 0 || thread == UInt64(UInt(pthread_self()))
     }
 
+    /// Some layer is computed by the host program.
+    var hasCustomLayers: Bool { nodes.contains { CustomCatalog.definition($0.kind) != nil } }
+
     public var isDouble: Bool { type == .float64 }
     public var isInUse: Bool { storage != nil }
 

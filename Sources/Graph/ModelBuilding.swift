@@ -19,7 +19,8 @@ extension Model {
         guard nodes.count < Model.mostNodes else {
             throw ChainruleError(.invalidArgument, "the number of nodes", expected: "at most \(Model.mostNodes)", got: "one more")
         }
-        let type = try Model.type(of: kind)
+        let custom = CustomCatalog.definition(kind)
+        let type = custom == nil ? try Model.type(of: kind) : CustomCatalog.type
         let inputs = given ?? (type.inputCount.upperBound == 0 ? [] : entries.last.map { [$0.first] } ?? [])
         for number in inputs where number < 0 || number >= numbers.count {
             throw ChainruleError(
@@ -27,8 +28,9 @@ extension Model {
                 expected: numbers.isEmpty ? "nodes added before; there are none yet" : "a node from 0 to \(numbers.count - 1)",
                 got: "\(number)")
         }
-        var attributes = try Attributes(parsing: attributeText, as: LayerCatalog.attributes(of: type), of: kind)
-        try setRoles(&attributes, type, count: inputs.count)
+        let known = custom.map { $0.attributes + [LayerCatalog.nameAttribute] } ?? LayerCatalog.attributes(of: type)
+        var attributes = try Attributes(parsing: attributeText, as: known, of: kind)
+        try setRoles(&attributes, kind, custom?.inputCount ?? type.inputCount, type, count: inputs.count)
         let name = try entryName(attributes, kind: kind, isInput: kind == Input.kind)
         let first = nodes.count
         let before = (parameters.count, self.inputs.count)
@@ -61,15 +63,14 @@ extension Model {
 
     /// Which inputs these are.
     fileprivate func setRoles(
-        _ attributes: inout Attributes, _ type: any LayerDescription.Type, count: Int
+        _ attributes: inout Attributes, _ kind: String, _ range: ClosedRange<Int>, _ type: any LayerDescription.Type, count: Int
     ) throws(ChainruleError) {
-        let range = type.inputCount
         guard range.contains(count) else {
             let expected =
                 range.lowerBound == range.upperBound
                 ? "\(range.lowerBound)"
                 : range.upperBound == .max ? "\(range.lowerBound) or more" : "\(range.lowerBound) to \(range.upperBound)"
-            throw ChainruleError(.invalidArgument, "the number of inputs of \(type.kind)", expected: expected, got: "\(count)")
+            throw ChainruleError(.invalidArgument, "the number of inputs of \(kind)", expected: expected, got: "\(count)")
         }
         let roles = type.inputRoles
         guard attributes.has("inputs"), type.hasOptionalInputs else {
@@ -104,7 +105,8 @@ extension Model {
         _ type: any LayerDescription.Type, _ kind: String, _ attributes: Attributes, _ name: String, _ inputNodes: [Int],
         hasName: Bool
     ) throws(ChainruleError) -> [Int] {
-        let made = try type.init(attributes)
+        let made: any LayerDescription =
+            if let custom = CustomCatalog.definition(kind) { CustomCatalog.layer(custom, attributes) } else { try type.init(attributes) }
         if let composite = made as? any CompositeLayer {
             let outputs = try composite.build(Composition(self, name), inputNodes)
             guard outputs.count == type.outputRoles.count else {
@@ -188,7 +190,7 @@ private final class Composition: GraphBuilding {
     func add(_ kind: String, _ text: String, _ inputs: [Int], name: String?) throws(ChainruleError) -> [Int] {
         guard let type = LayerCatalog.type(of: kind) else { throw ChainruleError(.internal, "no kind \(kind)") }
         var attributes = try Attributes(parsing: text, as: LayerCatalog.attributes(of: type), of: kind)
-        try model.setRoles(&attributes, type, count: inputs.count)
+        try model.setRoles(&attributes, kind, type.inputCount, type, count: inputs.count)
         let own = name.map { "\(prefix).\($0)" } ?? "\(prefix).\(kind)#\(model.nodes.count)"
         return try model.append(type, kind, attributes, own, inputs, hasName: name != nil)
     }

@@ -61,6 +61,8 @@ public struct Operation: Sendable {
     public enum Work: Sendable {
         case kernel(KernelName, KernelCall)
         case matrixProduct(MatrixMultiplyProblem)
+        /// A function of the host program.
+        case custom(CustomWork)
     }
 
     public var work: Work

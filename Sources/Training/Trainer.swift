@@ -154,7 +154,7 @@ public final class Trainer: @unchecked Sendable {
         executor.run(entry.plan, .loss)
         let loss = entry.loss(executor)
         guard loss.isFinite else { throw diagnose(entry, loss) }
-        executor.run(entry.plan, .backward)
+        try executor.runBackward(entry.plan)
         if entry.updatesDirectly {
             if update.apply(executor, by: entry.plan) { return commit(entry, loss) }
             try findGradients(entry)
