@@ -156,17 +156,10 @@ public final class Trainer: @unchecked Sendable {
         guard loss.isFinite else { throw diagnose(entry, loss) }
         try executor.runBackward(entry.plan)
         if entry.updatesDirectly {
-            if update.apply(executor, by: entry.plan) { return commit(entry, loss) }
+            if update.apply(executor, by: entry.plan) { return loss }
             try findGradients(entry)
         }
-        try update.apply(executor)
-        return commit(entry, loss)
-    }
-
-    /// What layers keep from step to step changes now that the step has succeeded.
-    @inline(__always)
-    private func commit(_ entry: StepPlan, _ loss: Double) -> Double {
-        if entry.plan.hasCommits { executor.run(entry.plan, .commit) }
+        try update.apply(executor, committing: entry.plan)
         return loss
     }
 

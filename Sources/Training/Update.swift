@@ -138,12 +138,14 @@ public final class Update: @unchecked Sendable {
     /// Changes the parameters along the executor's gradients. Throws, and nothing has changed, when a
     /// gradient is NaN or infinite or the update would make a parameter so. Allocates nothing unless
     /// numbers or settings are so large that the outcome can't be foretold.
+    /// - committing: the plan of the step whose layers change what they keep, once it is known to succeed.
     @inline(__always)
-    public func apply(_ executor: Executor) throws(ChainruleError) {
+    public func apply(_ executor: Executor, committing step: Plan? = nil) throws(ChainruleError) {
         guard let plan else { return }
         executor.run(plan, .check)
         let scalars = nextScalars
-        guard !foundLarge(executor), staysFinite(scalars) else { return try applyCarefully(plan, executor) }
+        guard !foundLarge(executor), staysFinite(scalars) else { return try applyCarefully(plan, executor, step) }
+        if let step, step.hasCommits { executor.run(step, .commit) }
         run(plan, executor, scalars)
     }
 
@@ -154,6 +156,7 @@ public final class Update: @unchecked Sendable {
         guard staysFinite(scalars) else { return false }
         executor.run(plan, .check)
         guard !foundLarge(executor) else { return false }
+        if plan.hasCommits { executor.run(plan, .commit) }
         run(plan, executor, scalars)
         return true
     }
@@ -194,27 +197,30 @@ public final class Update: @unchecked Sendable {
     }
 
     /// Makes the update with a copy at hand, looks at the outcome, and takes it back if it isn't finite.
-    private func applyCarefully(_ plan: Plan, _ executor: Executor) throws(ChainruleError) {
-        guard let model, let parameters = model.storage?.pointer, let gradients = executor.gradients?.pointer else { return }
+    private func applyCarefully(_ plan: Plan, _ executor: Executor, _ step: Plan?) throws(ChainruleError) {
+        guard let model, let storage = model.storage, let gradients = executor.gradients?.pointer else { return }
         if let parameter = model.nonFiniteParameter(in: gradients) {
             throw ChainruleError(
                 .nonFinite, "a gradient", expected: "finite numbers", got: "NaN or infinity; the parameters are as before the step",
                 node: model.describe("the gradient in", parameter))
         }
+        let parameters = storage.pointer
+        let modelBytes = storage.byteCount
         let stateBytes = state?.byteCount ?? 0
-        let copy = try Storage(byteCount: trainableBytes + stateBytes, what: "a copy of the parameters", isZeroed: false)
-        copy.pointer.copyMemory(from: parameters, byteCount: trainableBytes)
-        if let state { (copy.pointer + trainableBytes).copyMemory(from: state.pointer, byteCount: stateBytes) }
+        let copy = try Storage(byteCount: modelBytes + stateBytes, what: "a copy of the parameters", isZeroed: false)
+        copy.pointer.copyMemory(from: parameters, byteCount: modelBytes)
+        if let state { (copy.pointer + modelBytes).copyMemory(from: state.pointer, byteCount: stateBytes) }
         hasLargeMoments = nil
+        if let step, step.hasCommits { executor.run(step, .commit) }
         run(plan, executor, nextScalars)
         var wrong = model.nonFiniteParameter(in: parameters)
         for index in choice.optimizer.state.indices {
             if let state { wrong = wrong ?? model.nonFiniteParameter(in: state.pointer + index * trainableBytes) }
         }
         guard let wrong else { return }
-        step -= 1
-        parameters.copyMemory(from: copy.pointer, byteCount: trainableBytes)
-        state?.pointer.copyMemory(from: copy.pointer + trainableBytes, byteCount: stateBytes)
+        self.step -= 1
+        parameters.copyMemory(from: copy.pointer, byteCount: modelBytes)
+        state?.pointer.copyMemory(from: copy.pointer + modelBytes, byteCount: stateBytes)
         throw ChainruleError(
             .nonFinite, "a parameter after the update", expected: "finite numbers",
             got: "NaN or infinity with lr \(lr); the parameters are as before the step",
