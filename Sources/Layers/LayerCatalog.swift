@@ -8,6 +8,7 @@ public enum LayerCatalog {
         Identity.self, Flatten.self, Reshape.self, Dropout.self,
         ReLU.self, LeakyReLU.self, ELU.self, SELU.self, GELU.self, SiLU.self, Sigmoid.self, Tanh.self,
         Softplus.self, Hardtanh.self, Softmax.self, LogSoftmax.self,
+        RNN.self, LSTM.self, GRU.self, RNNCell.self, LSTMCell.self, GRUCell.self,
         ParameterTensor.self, ConstantTensor.self,
         AddOperation.self, SubtractOperation.self, MultiplyOperation.self, DivideOperation.self,
         PowerOperation.self, MaximumOperation.self, Matmul.self,
