@@ -24,6 +24,9 @@ def finished(name, nodes, inputs, make, call, outputs, **more):
         state = {key[2:]: value for key, value in p.items()}
         return call(lambda *args: torch.func.functional_call(own, state, args), x)
 
+    # With dropout=1 training has nothing random; inference is something else then.
+    if "dropout=1" in nodes[-1][2]:
+        more["evaluate"] = lambda x, p: run(x, p, False)
     return Layer(name, nodes, inputs, run, parameters, outputs=outputs, **more)
 
 
@@ -99,27 +102,28 @@ def stacks():
     for kind in STACKS:
         own = ("h_0", "c_0") if kind == "lstm" else ("h_0",)
         yield stack(kind, kind, 3, 5)
-        yield stack(kind + "-checked", kind, 3, 5, text="input_size=3 batch_first=true")
+        yield stack(kind + "-checked", kind, 3, 2, batch=2, time=3, text="input_size=3 batch_first=true")
         yield stack(kind + "-wide", kind, 2, 17, batch=2, time=3)
         yield stack(kind + "-one-hidden", kind, 2, 1, batch=5)
         yield stack(kind + "-one-step", kind, 3, 4, time=1)
         yield stack(kind + "-long", kind, 2, 3, batch=2, time=23)
-        yield stack(kind + "-no-bias", kind, 3, 5, bias=False)
+        yield stack(kind + "-no-bias", kind, 2, 4, bias=False)
         yield stack(kind + "-layers", kind, 2, 3, num_layers=3)
-        yield stack(kind + "-no-dropout", kind, 3, 4, num_layers=2, dropout=0.0)
-        yield stack(kind + "-both-ways", kind, 3, 5, bidirectional=True)
+        yield stack(kind + "-no-dropout", kind, 2, 3, batch=2, num_layers=2, dropout=0.0)
+        yield stack(kind + "-all-dropped", kind, 3, 4, batch=2, time=3, num_layers=2, dropout=1.0)
+        yield stack(kind + "-both-ways", kind, 2, 4, bidirectional=True)
         yield stack(kind + "-all", kind, 2, 3, batch=3, num_layers=2, bidirectional=True, states=own)
         yield stack(kind + "-all-no-bias", kind, 2, 3, batch=2, num_layers=2, bidirectional=True, states=own, bias=False)
         yield stack(kind + "-states", kind, 3, 5, states=own)
         yield stack(kind + "-lengths", kind, 3, 5, lengths=[2, 5, 1, 4])
-        yield stack(kind + "-lengths-both-ways", kind, 3, 5, lengths=[2, 5, 1, 4], bidirectional=True)
+        yield stack(kind + "-lengths-both-ways", kind, 2, 4, lengths=[2, 5, 1, 4], bidirectional=True)
         yield stack(kind + "-lengths-all", kind, 2, 3, lengths=[3, 1, 5, 2, 5], batch=5, bidirectional=True, num_layers=2, states=own)
-        yield stack(kind + "-output-only", kind, 3, 5, only=[0])
-        yield stack(kind + "-states-only", kind, 3, 5, only=[1, 2] if kind == "lstm" else [1], bidirectional=True)
-        yield stack(kind + "-states-only-lengths", kind, 3, 5, only=[1], num_layers=2, lengths=[5, 2, 3, 4])
+        yield stack(kind + "-output-only", kind, 2, 3, batch=2, only=[0])
+        yield stack(kind + "-states-only", kind, 2, 4, only=[1, 2] if kind == "lstm" else [1], bidirectional=True)
+        yield stack(kind + "-states-only-lengths", kind, 2, 3, only=[1], num_layers=2, lengths=[5, 2, 3, 4])
     for function in ("tanh", "relu"):
         yield stack("rnn-" + function, "rnn", 3, 5, nonlinearity=function)
-        yield stack(f"rnn-{function}-all", "rnn", 3, 4, batch=3, nonlinearity=function, num_layers=2, bidirectional=True,
+        yield stack(f"rnn-{function}-all", "rnn", 2, 3, batch=3, nonlinearity=function, num_layers=2, bidirectional=True,
                     states=("h_0",), lengths=[4, 5, 2])
     yield stack("lstm-h_0-only", "lstm", 3, 5, states=("h_0",))
     yield stack("lstm-c_0-only", "lstm", 3, 5, states=("c_0",), lengths=[5, 3, 2, 4])
@@ -127,7 +131,7 @@ def stacks():
     yield stack("lstm-projection-wide", "lstm", 2, 18, batch=2, time=2, proj_size=17)
     yield stack("lstm-projection-one", "lstm", 3, 5, proj_size=1, bias=False)
     yield stack("lstm-projection-layers", "lstm", 3, 5, proj_size=3, num_layers=2)
-    yield stack("lstm-projection-all", "lstm", 3, 4, batch=3, proj_size=2, num_layers=2, bidirectional=True, states=("h_0", "c_0"))
+    yield stack("lstm-projection-all", "lstm", 2, 3, batch=3, proj_size=2, num_layers=2, bidirectional=True, states=("h_0", "c_0"))
     yield stack("lstm-projection-lengths", "lstm", 3, 4, batch=3, proj_size=2, bidirectional=True, states=("h_0", "c_0"),
                 lengths=[2, 5, 4])
     yield stack("lstm-projection-states-only", "lstm", 3, 4, batch=3, proj_size=2, only=[1])
@@ -137,7 +141,7 @@ def cells():
     for kind in CELLS:
         own = ("h_0", "c_0") if kind == "lstm_cell" else ("h_0",)
         yield cell(kind, kind, 3, 5)
-        yield cell(kind + "-checked", kind, 3, 5, text="input_size=3")
+        yield cell(kind + "-checked", kind, 3, 2, batch=2, text="input_size=3")
         yield cell(kind + "-states", kind, 3, 5, states=own)
         yield cell(kind + "-wide", kind, 2, 17, batch=2, states=own)
         yield cell(kind + "-no-bias", kind, 3, 5, states=own, bias=False)
