@@ -113,6 +113,38 @@ const char *chainrule_catalog_kind(chainrule_group group, size_t index);
 chainrule_status chainrule_catalog_describe(chainrule_group group, const char *kind, char *buffer,
                                             size_t capacity, size_t *length);
 
+/* What an entry of the catalog is. The texts live as long as the process. */
+typedef struct chainrule_entry_info {
+  size_t struct_size;
+  const char *class_name;    /* its class in Python, PyTorch's name; "" for an operation, a function there */
+  const char *documentation; /* one sentence: the formula and where it comes from */
+  const char *inputs;        /* what they are, in order: "input,h_0,c_0"; "" for any number of equals */
+  const char *outputs;       /* what they are; each is a node */
+  int32_t least_inputs, most_inputs; /* INT32_MAX: any number */
+  int32_t keeps_shape;               /* 1: the output always has the first input's shape */
+  size_t attribute_count, parameter_count;
+} chainrule_entry_info;
+
+typedef struct chainrule_attribute_info {
+  size_t struct_size;
+  const char *name;
+  const char *type;         /* integer, number, boolean, integers, numbers, word, text */
+  const char *default_text; /* as it would be written; NULL: none */
+  int32_t required;         /* 1: must be given */
+  double minimum, maximum;  /* of integers and numbers; infinite: no limit */
+  const char *words;        /* what a word may be: "mean|sum" */
+  const char *documentation;
+} chainrule_attribute_info;
+
+chainrule_status chainrule_catalog_entry(chainrule_group group, const char *kind, chainrule_entry_info *info);
+
+/* The index-th attribute, in the order of PyTorch's arguments; CHAINRULE_NOT_FOUND past the end. */
+chainrule_status chainrule_catalog_attribute(chainrule_group group, const char *kind, size_t index,
+                                             chainrule_attribute_info *info);
+
+/* The index-th parameter of a layer: its name and its shape in words. */
+chainrule_status chainrule_catalog_parameter(const char *kind, size_t index, const char **name, const char **shape);
+
 /* ------------------------------------------------------------------------------ arrays ---- */
 
 typedef enum chainrule_dtype {
@@ -200,14 +232,25 @@ void chainrule_model_free(chainrule_model *model);
    none). kind and attributes are words of the catalog (chainrule_catalog_kind, and the table in the
    README). node may be NULL. Every node accepts the attribute name=...; without it, layers with
    parameters are numbered from 0 without counting inputs, as in PyTorch's Sequential ("0.weight",
-   "2.weight"). The last node added is the model's output. */
+   "2.weight"). The last node added is the model's output.
+   A kind with several outputs (chainrule_entry_info.outputs) takes as many numbers: *node is the first
+   output's, the others follow. */
 chainrule_status chainrule_model_add(chainrule_model *model, const char *kind, const char *attributes,
                                      chainrule_node *node);
 
-/* The same with the inputs named: graphs with shared nodes, residual connections, several inputs. */
+/* The same with the inputs named: graphs with shared nodes, residual connections, several inputs. Where a
+   kind can do without some inputs, the attribute inputs=role,role says which are given; without it the
+   first ones are. An input with dtype=integer holds whole numbers (int32 or int64 arrays): indices for
+   "embedding" and "gather", lengths. One that is out of range fails the call that meets it. */
 chainrule_status chainrule_model_add_node(chainrule_model *model, const char *kind, const char *attributes,
                                           const chainrule_node *inputs, size_t input_count,
                                           chainrule_node *node);
+
+/* Adds another model as a layer: all that it is made of, with its present values, under names that begin
+   with name (NULL: the layer's number, as for layers) and a dot, as in PyTorch. inputs: one node for each of
+   its inputs. outputs (may be NULL): as many numbers as it has outputs. The other model stays as it is. */
+chainrule_status chainrule_model_add_model(chainrule_model *model, const chainrule_model *other, const char *name,
+                                           const chainrule_node *inputs, size_t input_count, chainrule_node *outputs);
 
 /* Makes these nodes the outputs, in this order. */
 chainrule_status chainrule_model_set_outputs(chainrule_model *model, const chainrule_node *nodes, size_t count);
@@ -332,8 +375,9 @@ chainrule_status chainrule_trainer_step_count(const chainrule_trainer *trainer, 
 
 /* One update on one batch. x: as many arrays as the model has inputs; y: as many as outputs (NULL for
    loss "none"); sample_weight: one number for each sample, or NULL. *loss (may be NULL): before the
-   update. Allocates nothing after the first call with a batch size. CHAINRULE_NON_FINITE leaves the
-   parameters as they were and names the node in which it began. */
+   update. Allocates nothing after the first call with a batch size, as long as no more than 8 sizes come
+   in turns. CHAINRULE_NON_FINITE (a NaN or infinity in the loss, a gradient, or a parameter after the
+   update) leaves the parameters as they were and names the node in which it began. */
 chainrule_status chainrule_trainer_step(chainrule_trainer *trainer, const chainrule_array *x,
                                         const chainrule_array *y, const chainrule_array *sample_weight,
                                         double *loss);
@@ -375,7 +419,7 @@ typedef struct chainrule_fit_options {
                            validation data; larger is better for accuracy and r2 */
   int64_t patience;     /* stop after so many epochs without improvement; 0: never */
   double min_delta;     /* what counts as improvement: more than this */
-  int32_t restore_best; /* 1: end with the weights of the best epoch */
+  int32_t restore_best; /* 1: end with the weights of the best epoch, also when fit is broken off */
   int32_t resume;       /* 1: epochs counts from the trainer's first epoch, and an epoch that was
                            broken off (cancel, checkpoint) goes on with its next batch */
   chainrule_callback on_batch;

@@ -74,10 +74,7 @@ public func chainrule_optimizer_step(_ optimizer: OpaquePointer?, _ context: Opa
             try context.model.withWriteLock { () throws(ChainruleError) in
                 try optimizer.update.prepare(context.model)
                 try optimizer.update.bind(context.executor)
-                guard optimizer.update.apply(context.executor) else {
-                    throw ChainruleError(
-                        .nonFinite, "a gradient", expected: "finite numbers", got: "NaN or infinity; the parameters are as before")
-                }
+                try optimizer.update.apply(context.executor)
             }
         }
     }

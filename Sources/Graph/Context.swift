@@ -70,11 +70,13 @@ public final class Context: @unchecked Sendable {
         let index = try entry(batch: batch, isTraining: isTraining)
         canGoBack = false
         hasGoneBack = false
-        current = index
+        // Nobody may read results while there are none.
+        current = nil
         for slot in views.indices { entries[index].plan.setExternal(slot, try feeds.copied(views[slot], slot: slot)) }
         executor.setRandomState(seed: model.seed, step: passes)
         passes += 1
         try executor.runForward(entries[index].plan)
+        current = index
         canGoBack = true
         commitsNext = isTraining && entries[index].plan.hasCommits
     }

@@ -40,21 +40,17 @@ public final class Executor: @unchecked Sendable {
     }
 
     /// Readies a plan to run here: makes the arena large enough and puts the addresses in. Plans
-    /// bound earlier stay bound, and share the arena.
+    /// bound earlier stay bound, and share the arena; they do so too when this throws, so the old memory
+    /// goes only when all of the new is there.
     public func bind(_ plan: Plan) throws(ChainruleError) {
         let threads = plan.needsScratch ? Team.threadCount : 0
-        var moved = false
-        if (arena?.byteCount ?? -1) < plan.arenaBytes {
-            arena = nil
-            arena = try Storage(byteCount: plan.arenaBytes, what: "the activations")
-            moved = true
-        }
+        let moved = (arena?.byteCount ?? -1) < plan.arenaBytes
+        let newArena = try moved ? Storage(byteCount: plan.arenaBytes, what: "the activations") : arena
         if threads > scratchCount {
-            scratch = nil
-            scratchCount = 0
             scratch = try Storage(byteCount: threads * kernelScratchBytes, what: "workspace", isZeroed: false)
             scratchCount = threads
         }
+        arena = newArena
         if !boundPlans.contains(where: { $0 === plan }) { boundPlans.append(plan) }
         for bound in boundPlans where moved || bound === plan { resolve(bound) }
     }

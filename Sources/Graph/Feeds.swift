@@ -20,11 +20,14 @@ public struct FeedSpecification: Sendable {
     /// With the open batch.
     public var shape: Shape
     public var kind: Kind
+    /// What would do as well, for messages: " or ...".
+    public var alternative: String
 
-    public init(name: String, shape: Shape, kind: Kind) {
+    public init(name: String, shape: Shape, kind: Kind, alternative: String = "") {
         self.name = name
         self.shape = shape
         self.kind = kind
+        self.alternative = alternative
     }
 }
 
@@ -51,7 +54,8 @@ public final class Feeds: @unchecked Sendable {
         }
         guard fits else {
             let wanted = batch.map { specification.shape.with(batch: $0) } ?? specification.shape
-            throw ChainruleError(.shape, "\(specification.name)'s shape", expected: "\(wanted)", got: view.description)
+            throw ChainruleError(
+                .shape, "\(specification.name)'s shape", expected: "\(wanted)\(specification.alternative)", got: view.description)
         }
         switch specification.kind {
         case .real:

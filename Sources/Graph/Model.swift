@@ -31,17 +31,25 @@ public final class Model: @unchecked Sendable {
 
     /// Trainable parameters first, then constants; made when the model is first used.
     public private(set) var storage: Storage?
+    /// 1 once `storage` is there, for threads that have not taken the lock it is made under.
+    private let isPrepared = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
     /// Bytes of the trainable parameters, a multiple of 64, at the start of the storage.
     public private(set) var trainableBytes = 0
     var numberOfLayers = 0
+    /// First values of parameters that came with another model, by index.
+    var givenValues: [Int: Storage] = [:]
 
     public init(type: DataType, seed: UInt64) {
         self.type = type
         self.seed = seed
         trainingThread.initialize(to: 0)
+        isPrepared.initialize(to: 0)
     }
 
-    deinit { trainingThread.deallocate() }
+    deinit {
+        trainingThread.deallocate()
+        isPrepared.deallocate()
+    }
 
     /// Marks the calling thread's fit; false when another one's is under way.
     public func beginTraining() -> Bool { cr_compare_exchange_64(trainingThread, 0, UInt64(UInt(pthread_self()))) != 0 }
@@ -81,10 +89,10 @@ public final class Model: @unchecked Sendable {
         explicitOutputs = list.map { numbers[$0] }
     }
 
-    /// Makes the parameters' memory and first values, once.
+    /// Makes the parameters' memory and first values, once. Several threads may ask at once.
     @discardableResult
     public func prepare() throws(ChainruleError) -> Storage {
-        if let storage { return storage }
+        if cr_load_acquire_32(isPrepared) != 0, let storage { return storage }
         guard !nodes.isEmpty else {
             throw ChainruleError(.state, "the model", expected: "at least one node", got: "an empty model")
         }
@@ -106,30 +114,40 @@ public final class Model: @unchecked Sendable {
         preparation.lock()
         defer { preparation.unlock() }
         if let storage { return storage }
-        var offset = 0
-        for trainable in [true, false] {
-            for index in parameters.indices where parameters[index].specification.isTrainable == trainable {
-                parameters[index].offset = offset
-                let (sum, overflow) = offset.addingReportingOverflow(
-                    Storage.aligned(parameters[index].elementCount * type.size))
-                guard !overflow, sum <= Shape.maximumBytes else {
-                    throw ChainruleError(.shape, "the parameters", expected: "at most 2^46 bytes in all", got: "more")
-                }
-                offset = sum
-            }
-            if trainable { trainableBytes = offset }
+        let bytes = parameters.reduce(0.0) { $0 + Double(Storage.aligned($1.elementCount * type.size)) }
+        guard bytes <= Double(Shape.maximumBytes) else {
+            throw ChainruleError(.shape, "the parameters", expected: "at most 2^46 bytes in all", got: "\(bytes)")
         }
         // Made here, under the lock, so that readers on several threads find them made.
         _ = inputSpecifications
         _ = isSeparable
         _ = firstBatchedInput
         _ = predictionPart
-        let made = try Storage(byteCount: offset, what: "the model's parameters")
+        let made = try Storage(byteCount: Int(bytes), what: "the model's parameters")
         fill(made, seed: seed)
+        for (index, values) in givenValues {
+            (made.pointer + parameters[index].offset).copyMemory(from: values.pointer, byteCount: parameters[index].elementCount * type.size)
+        }
+        givenValues = [:]
         storage = made
+        cr_store_release_32(isPrepared, 1)
         return made
     }
     private let preparation = ThreadLock()
+
+    /// Gives all parameters their places: trainable ones first. Done when some are added, since later
+    /// several threads may read them.
+    func placeParameters() {
+        var offset = 0
+        for trainable in [true, false] {
+            for index in parameters.indices where parameters[index].specification.isTrainable == trainable {
+                parameters[index].offset = offset
+                // Whether the sum fits memory is looked at before it is used.
+                offset &+= Storage.aligned(parameters[index].elementCount * type.size)
+            }
+            if trainable { trainableBytes = offset }
+        }
+    }
 
     /// Draws all first values anew.
     public func initialize(seed: UInt64) throws(ChainruleError) {

@@ -5,6 +5,9 @@ import Layers
 import Tensors
 
 extension Model {
+    /// More than anybody draws up; a file that describes a model may hold a line for each of its bytes.
+    private static let mostNodes = 100_000
+
     /// Adds a layer, operation or composite; nil inputs mean the first output of what was added last.
     /// Inputs and the result are callers' numbers; the outputs have consecutive ones from the result on.
     public func add(_ kind: String, _ attributeText: String, inputs given: [Int]?) throws(ChainruleError) -> Int {
@@ -12,6 +15,9 @@ extension Model {
             throw ChainruleError(
                 .state, "adding to a model", expected: "a model that has not been used yet",
                 got: "one that has parameters in use")
+        }
+        guard nodes.count < Model.mostNodes else {
+            throw ChainruleError(.invalidArgument, "the number of nodes", expected: "at most \(Model.mostNodes)", got: "one more")
         }
         let type = try Model.type(of: kind)
         let inputs = given ?? (type.inputCount.upperBound == 0 ? [] : entries.last.map { [$0.first] } ?? [])
@@ -41,6 +47,7 @@ extension Model {
                 name: name, kind: kind, attributeText: attributes.text, inputs: inputs, nodes: first..<nodes.count,
                 first: numbers.count, outputShapes: outputs.map { nodes[$0].outputShape }))
         numbers += outputs
+        if parameters.count > before.0 { placeParameters() }
         if kind != Input.kind { numberOfLayers += 1 }
         return numbers.count - outputs.count
     }

@@ -47,6 +47,8 @@ public protocol LayerDescription: Sendable {
     static var outputRoles: [String] { get }
     /// The parameters in words, for the documentation: name and shape.
     static var parameterShapes: [(name: String, shape: String)] { get }
+    /// Whether the output always has the input's shape.
+    static var keepsShape: Bool { get }
 
     init(_ attributes: Attributes) throws(ChainruleError)
 }
@@ -60,6 +62,7 @@ extension LayerDescription {
     }
     public static var outputRoles: [String] { ["output"] }
     public static var parameterShapes: [(name: String, shape: String)] { [] }
+    public static var keepsShape: Bool { false }
     /// Whether the attribute `inputs=` may be given.
     public static var hasOptionalInputs: Bool { inputCount.upperBound == inputRoles.count && inputCount.lowerBound < inputRoles.count && inputRoles.count > 2 }
 }

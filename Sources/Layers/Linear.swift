@@ -8,12 +8,14 @@ struct Linear: Layer {
     static let className: String? = "Linear"
     static let documentation = "y = x W^T + b over the last dimension; weight [out_features, in_features], bias [out_features]"
     static let attributes = [
-        AttributeSpecification("out_features", .integer(.sizes), "size of the last dimension of the output"),
         AttributeSpecification("in_features", .integer(.sizes), optional: true, "checked against the input"),
+        AttributeSpecification("out_features", .integer(.sizes), "size of the last dimension of the output"),
         AttributeSpecification("bias", .boolean, default: "true", "whether b is added"),
         AttributeSpecification("weight_init", .text, default: "default", "initializer of the weight"),
         AttributeSpecification("bias_init", .text, default: "default", "initializer of the bias"),
     ]
+
+    static let parameterShapes = [(name: "weight", shape: "[out_features, in_features]"), (name: "bias", shape: "[out_features]")]
 
     let outFeatures: Int
     let inFeatures: Int?

@@ -38,7 +38,8 @@ struct CrossEntropy: Loss {
                 .attribute, "cross_entropy's class_weights", expected: "\(classes) numbers", got: "\(classWeights.count)")
         }
         return isInteger
-            ? TargetSpecification(shape: [prediction[0]], classes: classes) : TargetSpecification(shape: prediction)
+            ? TargetSpecification(shape: [prediction[0]], classes: classes)
+            : TargetSpecification(shape: prediction, alternative: " or int32/int64 labels [batch]")
     }
 
     func emit(_ program: Program, _ operands: LossOperands) {

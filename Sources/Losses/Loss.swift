@@ -12,10 +12,13 @@ public struct TargetSpecification: Sendable, Equatable {
     public var shape: Shape
     /// Labels from 0 to under this; nil: real numbers.
     public var classes: Int?
+    /// What would do as well, for messages: " or ...".
+    public var alternative: String
 
-    public init(shape: Shape, classes: Int? = nil) {
+    public init(shape: Shape, classes: Int? = nil, alternative: String = "") {
         self.shape = shape
         self.classes = classes
+        self.alternative = alternative
     }
 }
 

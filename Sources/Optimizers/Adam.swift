@@ -18,6 +18,9 @@ struct Adam: Optimizer {
     let kernel = KernelName.adam
     var options: [Int] { [0] }
     func scalars(step: Int, lr: Double) -> UpdateScalars { numbers.scalars(step: step, lr: lr) }
+    func largestStep(_ scalars: UpdateScalars, gradient: Double) -> Double {
+        numbers.largestStep(scalars, gradient: gradient)
+    }
 }
 
 struct AdamW: Optimizer {
@@ -32,6 +35,9 @@ struct AdamW: Optimizer {
     let kernel = KernelName.adam
     var options: [Int] { [1] }
     func scalars(step: Int, lr: Double) -> UpdateScalars { numbers.scalars(step: step, lr: lr) }
+    func largestStep(_ scalars: UpdateScalars, gradient: Double) -> Double {
+        numbers.largestStep(scalars, gradient: gradient)
+    }
 }
 
 /// What both share.
@@ -75,5 +81,11 @@ struct AdamNumbers: Sendable {
         scalars[5] = 1 - pow(beta1, Double(step))
         scalars[6] = 1 - pow(beta2, Double(step))
         return scalars
+    }
+
+    /// The numerator is a mean of gradients, the denominator eps or more.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double) -> Double {
+        guard decayOnlyShrinks(weightDecay, lr: scalars[0]) else { return .infinity }
+        return scalars[0] / scalars[5] * gradient / eps
     }
 }

@@ -25,11 +25,19 @@ public protocol Optimizer: Sendable {
     var options: [Int] { get }
     /// The kernel's numbers at step `step` (from 1); allocates nothing.
     func scalars(step: Int, lr: Double) -> UpdateScalars
+    /// How far at most a step with these numbers moves a parameter when no gradient, in this step or
+    /// before, was beyond `gradient`. Infinity where that can't be said: each such step is then made
+    /// with a copy at hand, which costs time and memory.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double) -> Double
 }
 
 extension Optimizer {
     public var productKernel: KernelName? { nil }
+    public func largestStep(_ scalars: UpdateScalars, gradient: Double) -> Double { .infinity }
 }
+
+/// Whether weight decay takes away no more of a parameter than there is.
+func decayOnlyShrinks(_ decay: Double, lr: Double) -> Bool { decay <= 0.5 && lr * decay <= 1 }
 
 /// Attributes that every optimizer has.
 public let commonOptimizerAttributes = [

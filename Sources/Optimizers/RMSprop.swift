@@ -40,4 +40,10 @@ struct RMSprop: Optimizer {
         scalars[4] = weightDecay
         return scalars
     }
+
+    /// The denominator is eps or more; the buffer is a geometric series of quotients.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double) -> Double {
+        guard momentum < 1, decayOnlyShrinks(weightDecay, lr: scalars[0]) else { return .infinity }
+        return scalars[0] * gradient / eps / (1 - momentum)
+    }
 }

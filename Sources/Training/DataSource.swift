@@ -36,22 +36,11 @@ final class DataSource {
         for slot in given.indices {
             var specification = specifications[slot]
             if !what.isEmpty { specification.name = "\(what): \(specification.name)" }
-            views[slot] = DataSource.withLastDimension(given[slot], specification)
-            try Feeds.check(views[slot], specification, batch: key.batch)
+            views[slot] = given[slot].withLastDimension(specification)
+            try Feeds.check(views[slot], specification, batch: count)
             try prepare(slot, specification)
         }
         if hasWeights, let weights = given.last { try trainer.checkWeights(weights) }
-    }
-
-    /// [batch] for a target of shape [batch, 1].
-    private static func withLastDimension(_ view: ArrayView, _ specification: FeedSpecification) -> ArrayView {
-        guard view.rank + 1 == specification.shape.rank, specification.shape.dimensions.last == 1, specification.kind == .real
-        else { return view }
-        var view = view
-        view.shape[view.rank] = 1
-        view.strides[view.rank] = view.type.size
-        view.rank += 1
-        return view
     }
 
     private func prepare(_ slot: Int, _ specification: FeedSpecification) throws(ChainruleError) {
@@ -159,5 +148,18 @@ final class DataSource {
         views = whole.views.enumerated().map { slot, view in
             whole.trainer.isBatched(slot) ? view.rows(range.lowerBound, range.count) : view
         }
+    }
+}
+
+extension ArrayView {
+    /// [batch] where [batch, 1] is expected, as the latter.
+    func withLastDimension(_ specification: FeedSpecification) -> ArrayView {
+        guard rank + 1 == specification.shape.rank, specification.shape.dimensions.last == 1, specification.kind == .real
+        else { return self }
+        var view = self
+        view.shape[rank] = 1
+        view.strides[rank] = type.size
+        view.rank += 1
+        return view
     }
 }

@@ -18,14 +18,11 @@ extension Trainer {
         guard source.count > 0 else { throw emptyBatch() }
         var totals = LossTotals(count: losses.count)
         let measures = makeMeasures()
-        let step = model.isSeparable ? Trainer.evaluationBatch : source.count
+        let step = evaluationStep(source)
         var first = 0
         while first < source.count {
             let batch = min(step, source.count - first)
-            let entry = try plan(
-                StepKey(
-                    batch: firstBatchedInput == nil ? nil : batch, labels: source.labels, hasWeights: source.hasWeights,
-                    isTraining: false))
+            let entry = try evaluationPlan(source, batch)
             try source.load(entry, first: first, batch: batch, order: nil)
             try executor.runForward(entry.plan)
             executor.run(entry.plan, .loss)
@@ -34,6 +31,25 @@ extension Trainer {
             first += batch
         }
         return [totals.value] + measures.map { $0.value }
+    }
+
+    private func evaluationStep(_ source: DataSource) -> Int {
+        model.isSeparable ? min(Trainer.evaluationBatch, source.count) : source.count
+    }
+
+    private func evaluationPlan(_ source: DataSource, _ batch: Int) throws(ChainruleError) -> StepPlan {
+        try plan(
+            StepKey(
+                batch: firstBatchedInput == nil ? nil : batch, labels: source.labels, hasWeights: source.hasWeights,
+                isTraining: false))
+    }
+
+    /// Makes the plans for evaluating a source, so that the arena has its size before training.
+    func planEvaluation(_ source: DataSource, what: String) throws(ChainruleError) {
+        guard source.count > 0 else { throw emptyBatch().after(what) }
+        let step = evaluationStep(source)
+        _ = try evaluationPlan(source, step)
+        if source.count % step != 0 { _ = try evaluationPlan(source, source.count % step) }
     }
 
     /// Names of what `evaluate` returns.

@@ -88,6 +88,11 @@ private struct Fit {
         let isBatched = trainer.firstBatchedInput != nil
         batchSize = isBatched ? min(options.batchSize, data.count) : 1
         batches = options.dropsLast ? data.count / batchSize : (data.count + batchSize - 1) / batchSize
+        guard !options.shuffles || data.count <= Int(Int32.max) else {
+            throw ChainruleError(
+                .invalidArgument, "shuffling", expected: "at most \(Int32.max) samples; without shuffling there may be more",
+                got: "\(data.count)")
+        }
         order = options.shuffles && isBatched ? try Storage(byteCount: data.count * 4, what: "the order of samples") : nil
         var names = trainer.measureNames
         if validation != nil { names += trainer.measureNames.map { "val_" + $0 } }
@@ -96,11 +101,23 @@ private struct Fit {
         stopping = try EarlyStopping(trainer, options, names, hasValidation: validation != nil)
     }
 
+    /// However it ends, the best epoch's parameters are brought back where that was asked for.
     mutating func run() throws(ChainruleError) {
+        do throws(ChainruleError) {
+            try epochs()
+        } catch {
+            try? stopping.restore(trainer)  // the first error says more than a second
+            throw error
+        }
+        try stopping.restore(trainer)
+    }
+
+    private mutating func epochs() throws(ChainruleError) {
         // All plans now, so that the arena has its size before the first step.
         try trainer.model.withWriteLock { () throws(ChainruleError) in
             _ = try entry(batchSize)
             if !options.dropsLast && data.count % batchSize != 0 { _ = try entry(data.count % batchSize) }
+            if let validation { try trainer.planEvaluation(validation, what: "validation data") }
         }
         if !options.resumes {
             trainer.fitStart = trainer.epoch + (trainer.batchInEpoch > 0 ? 1 : 0)
@@ -112,8 +129,6 @@ private struct Fit {
             let goesOn = try epoch(number: trainer.epoch - first)
             if !goesOn { break }
         }
-        try stopping.restore(trainer)
-        history.bestEpoch = stopping.bestEpoch
     }
 
     private func entry(_ batch: Int) throws(ChainruleError) -> StepPlan {

@@ -36,7 +36,8 @@ public final class LossEvaluator: @unchecked Sendable {
         let specifications = [
             FeedSpecification(name: "the prediction", shape: shape, kind: .real),
             FeedSpecification(
-                name: "the target", shape: expected.shape, kind: expected.classes.map { .labels(classes: $0) } ?? .real),
+                name: "the target", shape: expected.shape, kind: expected.classes.map { .labels(classes: $0) } ?? .real,
+                alternative: expected.alternative),
             FeedSpecification(name: "sample_weight", shape: [batch], kind: .real),
         ]
         var addresses: [UnsafeMutableRawPointer?] = []

@@ -20,7 +20,7 @@ extension Trainer {
             list.append(
                 FeedSpecification(
                     name: losses.count == 1 ? "the target" : "target \(index)", shape: target.shape,
-                    kind: target.classes.map { .labels(classes: $0) } ?? .real))
+                    kind: target.classes.map { .labels(classes: $0) } ?? .real, alternative: target.alternative))
         }
         list.append(FeedSpecification(name: "sample_weight", shape: [Shape.batch], kind: .real))
         return list
@@ -64,7 +64,7 @@ extension Trainer {
     private func misfit(_ views: UnsafeBufferPointer<ArrayView>, _ slot: Int, batch: Int?) -> ChainruleError {
         do throws(ChainruleError) {
             let specifications = try specifications(views)
-            try Feeds.check(views[slot], specifications[slot], batch: batch)
+            try Feeds.check(views[slot], specifications[slot], batch: batch ?? 1)
         } catch {
             return error
         }
@@ -122,10 +122,22 @@ extension Trainer {
     /// One update. The caller holds the trainer and the model. Allocates nothing once the plan for
     /// this batch size is there.
     public func step(_ views: UnsafeBufferPointer<ArrayView>, hasWeights: Bool) throws(ChainruleError) -> Double {
-        let entry = try plan(key(views, hasWeights: hasWeights, isTraining: true))
+        let key = key(views, hasWeights: hasWeights, isTraining: true)
+        // Arrays that don't fit must not make a plan, for which an older one would have to go.
+        if !hasPlan(key) { try checkShapes(views) }
+        let entry = try plan(key)
         try feed(entry, views, hasWeights: hasWeights)
-        if entry.key.batch == 0 { throw emptyBatch() }
         return try step(entry)
+    }
+
+    private func checkShapes(_ views: UnsafeBufferPointer<ArrayView>) throws(ChainruleError) {
+        let specifications = try specifications(views)
+        let batch = try model.batch(of: views, model.inputSpecifications) ?? 1
+        for (slot, given) in views.enumerated() {
+            let view = slot < inputCount ? given : given.withLastDimension(specifications[slot])
+            try Feeds.check(view, specifications[slot], batch: batch)
+        }
+        if batch == 0 { throw emptyBatch() }
     }
 }
 

@@ -157,37 +157,15 @@ final class StepPlan {
             for parameterIndex in node.parameters {
                 let parameter = model.parameters[parameterIndex]
                 if let base = model.storage?.pointer,
-                    !isFinite(base + parameter.offset, parameter.elementCount)
+                    !model.isFinite(base + parameter.offset, parameter.elementCount)
                 {
-                    return "\(node.kind) \"\(node.name)\" (its parameter \(parameter.name))"
+                    return model.describe("its parameter", parameter)
                 }
             }
-            if let address = executor.address(full.nodeValues[index], in: full.plan), !isFinite(address, count) {
+            if let address = executor.address(full.nodeValues[index], in: full.plan), !model.isFinite(address, count) {
                 return "\(node.kind) \"\(node.name)\""
             }
         }
         return nil
-    }
-
-    /// The node of the last parameter (the first that the backward pass reaches) with such a gradient.
-    func nodeOfNonFiniteGradient(_ executor: Executor) -> String {
-        guard let gradients = executor.gradients else { return "" }
-        for parameter in model.parameters.reversed() where parameter.isTrainable {
-            if !isFinite(gradients.pointer + parameter.offset, parameter.elementCount) {
-                let node = model.nodes[parameter.node]
-                return "\(node.kind) \"\(node.name)\" (the gradient in \(parameter.name))"
-            }
-        }
-        return ""
-    }
-
-    private func isFinite(_ address: UnsafeMutableRawPointer, _ count: Int) -> Bool {
-        for index in 0..<count {
-            let value = model.isDouble
-                ? address.load(fromByteOffset: index * 8, as: Double.self)
-                : Double(address.load(fromByteOffset: index * 4, as: Float.self))
-            if !value.isFinite { return false }
-        }
-        return true
     }
 }

@@ -28,8 +28,12 @@ public final class Trainer: @unchecked Sendable {
     /// The epoch in which the last fit began.
     var fitStart = 0
 
-    /// The thread that a callback of a running fit is on, else 0.
-    public var callbackThread: UInt = 0
+    /// The thread that a callback of a running fit is on, else 0; other threads look at it.
+    public var callbackThread: UInt {
+        get { UInt(cr_load_acquire_64(callbackThreadBits)) }
+        set { cr_store_release_64(callbackThreadBits, UInt64(newValue)) }
+    }
+    private let callbackThreadBits: UnsafeMutablePointer<UInt64>
     /// Room for the caller's arrays during a step, so that a step allocates nothing.
     public let views: UnsafeMutablePointer<ArrayView>
     public let inputCount: Int
@@ -65,6 +69,8 @@ public final class Trainer: @unchecked Sendable {
         // Plain memory comes last: a throw above would leave it behind.
         cancelFlag = .allocate(capacity: 1)
         cancelFlag.initialize(to: 0)
+        callbackThreadBits = .allocate(capacity: 1)
+        callbackThreadBits.initialize(to: 0)
         let capacity = model.inputs.count + losses.count + 1
         views = .allocate(capacity: capacity)
         views.initialize(repeating: ArrayView(data: nil, type: .float32, rank: 0), count: capacity)
@@ -72,14 +78,18 @@ public final class Trainer: @unchecked Sendable {
 
     deinit {
         cancelFlag.deallocate()
+        callbackThreadBits.deallocate()
         views.deallocate()
     }
 
     private static func parseLosses(_ text: String, _ model: Model) throws(ChainruleError) -> [any Loss] {
         let parts = text.split(separator: ";", omittingEmptySubsequences: false).map(String.init)
         var losses: [any Loss] = []
+        var position = 0
         for part in parts {
-            if let loss = try LossCatalog.make(part) { losses.append(loss) }
+            // Spaces in place of the parts before, so that positions in messages are those in the text.
+            if let loss = try LossCatalog.make(String(repeating: " ", count: position) + part) { losses.append(loss) }
+            position += part.utf8.count + 1
         }
         let outputs = model.outputs.count
         if losses.isEmpty {
@@ -111,6 +121,10 @@ public final class Trainer: @unchecked Sendable {
     public func clearCancel() { cr_store_release_32(cancelFlag, 0) }
     var isCancelled: Bool { cr_load_acquire_32(cancelFlag) != 0 }
 
+    func hasPlan(_ key: StepKey) -> Bool {
+        (current < entries.count && entries[current].key == key) || entries.contains { $0.key == key }
+    }
+
     /// The plan for a batch like this one, made if it isn't there yet.
     func plan(_ key: StepKey) throws(ChainruleError) -> StepPlan {
         if current < entries.count && entries[current].key == key { return try ready(entries[current]) }
@@ -119,8 +133,8 @@ public final class Trainer: @unchecked Sendable {
             return try ready(entries[found])
         }
         let made = try StepPlan(self, key)
-        try executor.bind(made.plan)
         lastStep = nil
+        try executor.bind(made.plan)
         if entries.count >= Trainer.keptPlans { executor.unbind(entries.removeFirst().plan) }
         entries.append(made)
         current = entries.count - 1
@@ -145,11 +159,7 @@ public final class Trainer: @unchecked Sendable {
             if update.apply(executor, by: entry.plan) { return commit(entry, loss) }
             try findGradients(entry)
         }
-        guard update.apply(executor) else {
-            throw ChainruleError(
-                .nonFinite, "a gradient", expected: "finite numbers", got: "NaN or infinity; the parameters are as before the step",
-                node: entry.nodeOfNonFiniteGradient(executor))
-        }
+        try update.apply(executor)
         return commit(entry, loss)
     }
 
@@ -186,9 +196,10 @@ public final class Trainer: @unchecked Sendable {
             node: place ?? "the loss")
     }
 
-    /// Bytes for a batch of this size, known before the first step.
+    /// Bytes for a batch of this size, known before the first step: the plan tells, and takes no memory.
     public func memory(batch: Int) throws(ChainruleError) -> (parameters: Int, gradients: Int, optimizer: Int, activations: Int) {
-        let entry = try plan(StepKey(batch: firstBatchedInput == nil ? nil : batch, labels: labelMask, hasWeights: false, isTraining: true))
+        let entry = try StepPlan(
+            self, StepKey(batch: firstBatchedInput == nil ? nil : batch, labels: labelMask, hasWeights: false, isTraining: true))
         let scratch = entry.plan.needsScratch ? Team.threadCount * kernelScratchBytes : 0
         return (model.storage?.byteCount ?? 0, executor.gradients?.byteCount ?? 0, update.byteCount, entry.plan.arenaBytes + scratch)
     }

@@ -19,6 +19,9 @@ public final class Update: @unchecked Sendable {
     private var trainableBytes = 0
     private var plan: Plan?
     private var workspace: Storage?
+    private var limits = UpdateLimits(isDouble: false)
+    /// Whether a moment is beyond the gradients' limit; nil: not looked at since that may have changed.
+    private var hasLargeMoments: Bool?
     private weak var boundTo: Executor?
     // The learning rate's bits: set from callbacks and other threads.
     private let lrBits = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
@@ -48,6 +51,7 @@ public final class Update: @unchecked Sendable {
         let made = try Storage(
             byteCount: model.trainableBytes * choice.optimizer.state.count, what: "the optimizer's state")
         trainableBytes = model.trainableBytes
+        limits = UpdateLimits(isDouble: model.isDouble)
         plan = try Plan(program(model))
         state = made
         self.model = model
@@ -67,8 +71,9 @@ public final class Update: @unchecked Sendable {
         return program
     }
 
-    /// Looks for NaN and infinity in byte ranges of the gradients, and sets the control block's flag to
-    /// whether there is any or one of the first `from` of `count` flags is set.
+    /// Looks for NaN, infinity and numbers beyond the limit (UpdateLimits.swift) in byte ranges of the
+    /// gradients, and sets the control block's flag to whether there is any or one of the first `from` of
+    /// `count` flags is set.
     /// - scale: receives what clipping by norm multiplies gradients by; then there is one range.
     func appendCheck(
         to program: Program, ranges: [Range<Int>], flags: Value, from: Int, count: Int, scale: Value? = nil
@@ -86,7 +91,10 @@ public final class Update: @unchecked Sendable {
                 reads.append(Operand(1, partials, .write))
                 finish += [Operand(0, partials, .read), Operand(3, scale, .write)]
             }
-            program.call(.gradientStatistics, reads, pieces: pieces, cost: Double(elements) * 0.1) { $0.integers[0] = elements }
+            program.call(.gradientStatistics, reads, pieces: pieces, cost: Double(elements) * 0.1) {
+                $0.integers[0] = elements
+                $0.scalars[0] = UpdateLimits(isDouble: program.isDouble).scale
+            }
             place += pieces
         }
         program.call(.gradientStatisticsFinish, finish) {
@@ -127,33 +135,90 @@ public final class Update: @unchecked Sendable {
         boundTo = executor
     }
 
-    /// Changes the parameters along the executor's gradients; false, and nothing changed, when a
-    /// gradient is NaN or infinite. Allocates nothing.
+    /// Changes the parameters along the executor's gradients. Throws, and nothing has changed, when a
+    /// gradient is NaN or infinite or the update would make a parameter so. Allocates nothing unless
+    /// numbers or settings are so large that the outcome can't be foretold.
     @inline(__always)
-    public func apply(_ executor: Executor) -> Bool {
-        guard let plan else { return true }
+    public func apply(_ executor: Executor) throws(ChainruleError) {
+        guard let plan else { return }
         executor.run(plan, .check)
-        guard executor.control.pointer.load(fromByteOffset: Control.nonFinite, as: Int32.self) == 0 else { return false }
-        run(plan, executor)
-        return true
+        let scalars = nextScalars
+        guard !foundLarge(executor), staysFinite(scalars) else { return try applyCarefully(plan, executor) }
+        run(plan, executor, scalars)
     }
 
     /// The same by the phases check and update of a plan that has its own (DirectUpdate.swift); false
     /// when it can't tell, and nothing changed.
     func apply(_ executor: Executor, by plan: Plan) -> Bool {
+        let scalars = nextScalars
+        guard staysFinite(scalars) else { return false }
         executor.run(plan, .check)
-        guard executor.control.pointer.load(fromByteOffset: Control.nonFinite, as: Int32.self) == 0 else { return false }
-        run(plan, executor)
+        guard !foundLarge(executor) else { return false }
+        run(plan, executor, scalars)
         return true
     }
 
     @inline(__always)
-    private func run(_ plan: Plan, _ executor: Executor) {
-        step += 1
-        var scalars = choice.optimizer.scalars(step: step, lr: lr)
+    private func foundLarge(_ executor: Executor) -> Bool {
+        executor.control.pointer.load(fromByteOffset: Control.nonFinite, as: Int32.self) != 0
+    }
+
+    @inline(__always)
+    private var nextScalars: UpdateScalars {
+        var scalars = choice.optimizer.scalars(step: step + 1, lr: lr)
         scalars[7] = choice.clipValue > 0 ? choice.clipValue : .infinity
+        return scalars
+    }
+
+    /// Whether an update with these numbers and gradients below the limit leaves all parameters finite.
+    @inline(__always)
+    private func staysFinite(_ scalars: UpdateScalars) -> Bool {
+        let bound = choice.optimizer.largestStep(scalars, gradient: limits.gradient)
+        return bound <= limits.step && !(hasLargeMoments ?? lookAtMoments())
+    }
+
+    private func lookAtMoments() -> Bool {
+        var isLarge = false
+        if let model, let state {
+            isLarge = !model.isBelow(limits.gradient, state.pointer, state.byteCount / model.type.size)
+        }
+        hasLargeMoments = isLarge
+        return isLarge
+    }
+
+    @inline(__always)
+    private func run(_ plan: Plan, _ executor: Executor, _ scalars: UpdateScalars) {
+        step += 1
         plan.setScalars(.update, scalars, isFirst: step == 1)
         executor.run(plan, .update)
+    }
+
+    /// Makes the update with a copy at hand, looks at the outcome, and takes it back if it isn't finite.
+    private func applyCarefully(_ plan: Plan, _ executor: Executor) throws(ChainruleError) {
+        guard let model, let parameters = model.storage?.pointer, let gradients = executor.gradients?.pointer else { return }
+        if let parameter = model.nonFiniteParameter(in: gradients) {
+            throw ChainruleError(
+                .nonFinite, "a gradient", expected: "finite numbers", got: "NaN or infinity; the parameters are as before the step",
+                node: model.describe("the gradient in", parameter))
+        }
+        let stateBytes = state?.byteCount ?? 0
+        let copy = try Storage(byteCount: trainableBytes + stateBytes, what: "a copy of the parameters", isZeroed: false)
+        copy.pointer.copyMemory(from: parameters, byteCount: trainableBytes)
+        if let state { (copy.pointer + trainableBytes).copyMemory(from: state.pointer, byteCount: stateBytes) }
+        hasLargeMoments = nil
+        run(plan, executor, nextScalars)
+        var wrong = model.nonFiniteParameter(in: parameters)
+        for index in choice.optimizer.state.indices {
+            if let state { wrong = wrong ?? model.nonFiniteParameter(in: state.pointer + index * trainableBytes) }
+        }
+        guard let wrong else { return }
+        step -= 1
+        parameters.copyMemory(from: copy.pointer, byteCount: trainableBytes)
+        state?.pointer.copyMemory(from: copy.pointer + trainableBytes, byteCount: stateBytes)
+        throw ChainruleError(
+            .nonFinite, "a parameter after the update", expected: "finite numbers",
+            got: "NaN or infinity with lr \(lr); the parameters are as before the step",
+            node: model.describe("its parameter", wrong))
     }
 
     /// `Optimizer.productKernel`, unless gradients are clipped.

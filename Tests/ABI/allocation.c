@@ -180,6 +180,56 @@ static void memory_is_as_told(void) {
     }
 }
 
+/* Asking what a batch takes takes nothing, however large the answer. */
+static void asking_is_free(void) {
+  chainrule_model *model = test_mlp(CHAINRULE_FLOAT32, 1, FEATURES, 256, CLASSES, "tanh");
+  chainrule_trainer *trainer = NULL;
+  chainrule_array in = chainrule_matrix(x, 32, FEATURES), out = chainrule_labels(labels, 32);
+  int64_t held;
+  data();
+  REQUIRE_OK(chainrule_trainer_create(model, "cross_entropy", "adam", &trainer));
+  REQUIRE_OK(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+  held = interpose_held;
+  interpose_fail(1 << 20, 0);
+  CHECK(asked(trainer, INT64_C(1) << 30).activations > UINT64_C(1) << 38);
+  CHECK_EQUAL(interpose_stop_failing(), 0);
+  CHECK_NEAR(interpose_held - held, 0, 65536);
+  REQUIRE_OK(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+  chainrule_trainer_free(trainer);
+  chainrule_model_free(model);
+}
+
+/* Eight batch sizes are kept; arrays that are refused push none of them out. */
+static void refused_arrays_keep_plans(void) {
+  chainrule_model *model = test_mlp(CHAINRULE_FLOAT32, 1, FEATURES, 64, CLASSES, "tanh");
+  chainrule_trainer *trainer = NULL;
+  chainrule_array in, out;
+  int round, rows;
+  data();
+  REQUIRE_OK(chainrule_trainer_create(model, "mse", "adam", &trainer));
+  for (round = 0; round < 3; round++) {
+    if (round == 2) {
+      for (rows = 20; rows < 40; rows++) {
+        in = chainrule_matrix(x, rows, FEATURES - 1), out = chainrule_matrix(targets, rows, CLASSES);
+        FAILS(CHAINRULE_SHAPE, chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+        in.rank = 1;
+        FAILS(CHAINRULE_SHAPE, chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+        in = chainrule_matrix(x, rows, FEATURES), out.shape[0]++;
+        FAILS(CHAINRULE_SHAPE, chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+      }
+      interpose_count(1);
+    }
+    for (rows = 1; rows <= 8; rows++) {
+      in = chainrule_matrix(x, rows, FEATURES), out = chainrule_matrix(targets, rows, CLASSES);
+      REQUIRE_OK(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+    }
+  }
+  interpose_count(0);
+  CHECK_EQUAL(interpose_calls, 0);
+  chainrule_trainer_free(trainer);
+  chainrule_model_free(model);
+}
+
 int main(void) {
   TEST_MAIN("allocation");
   RUN(steps_in_place);
@@ -189,5 +239,7 @@ int main(void) {
   RUN(steps_of_one_sample);
   RUN(steps_by_hand);
   RUN(memory_is_as_told);
+  RUN(asking_is_free);
+  RUN(refused_arrays_keep_plans);
   return test_finish();
 }

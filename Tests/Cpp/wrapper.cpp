@@ -132,6 +132,49 @@ void graphs() {
   EXPECT(added == (std::vector<float>{4, 6}) && multiplied == (std::vector<float>{3, 8}));
 }
 
+/// As many arrays as the model has inputs or outputs, or an exception: C would read behind the list.
+void lists_have_the_right_length() {
+  Model model;
+  const Node a = model.add("input", "shape=2"), b = model.add("input", "shape=2");
+  model.add("add", "", {a, b});
+  model.add("linear", "out_features=2");
+  std::vector<float> x{1, 2}, y{3, 4};
+  const View in = view(x, {1, 2});
+  const MutableView out = view(y, {1, 2});
+  const auto wrong = [](const std::function<void()> &call) {
+    try {
+      call();
+    } catch (const Error &error) {
+      return error.status() == CHAINRULE_INVALID_ARGUMENT && !error.expected().empty() && !error.got().empty();
+    }
+    return false;
+  };
+  EXPECT(wrong([&] { model.predict(in, out); }));
+  EXPECT(wrong([&] { model.predict({}, out); }));
+  EXPECT(wrong([&] { model.predict({in, in, in}, out); }));
+  EXPECT(wrong([&] { model.predict({in, in}, {out, out}); }));
+  EXPECT(wrong([&] { model.predict({in, in}, {}); }));
+  model.predict({in, in}, out);
+  Context context(model);
+  EXPECT(wrong([&] { context.forward(in); }));
+  context.forward({in, in});
+  EXPECT(wrong([&] { context.backward({out, out}); }));
+  context.backward(out);
+  Trainer trainer(model, "mse", "sgd");
+  FitOptions options;
+  EXPECT(wrong([&] { trainer.step(in, out); }));
+  EXPECT(wrong([&] { trainer.step({in, in}, {out, out}); }));
+  EXPECT(wrong([&] { trainer.step({in, in}); }));
+  EXPECT(wrong([&] { trainer.fit(in, out); }));
+  EXPECT(wrong([&] { trainer.fit({in, in}, {out, out, out}); }));
+  EXPECT(wrong([&] { trainer.evaluate(in, out); }));
+  options.validation_x = {in};
+  options.validation_y = {out};
+  EXPECT(wrong([&] { trainer.fit({in, in}, out, options); }));
+  options.validation_x = {in, in};
+  trainer.fit({in, in}, out, options);
+}
+
 void own_loop() {
   const Samples samples;
   Model model = line();
@@ -232,6 +275,7 @@ int main() {
       {"files", files},
       {"errors have all parts", errors_have_all_parts},
       {"graphs", graphs},
+      {"lists have the right length", lists_have_the_right_length},
       {"own loop", own_loop},
       {"training", training},
       {"checkpoints", checkpoints},

@@ -7,6 +7,7 @@ import Tensors
 struct Dropout: Layer {
     static let kind = "dropout"
     static let className: String? = "Dropout"
+    static let keepsShape = true
     static let documentation = "in training, drops each element with probability p and scales the others by 1/(1-p)"
     static let attributes = [
         AttributeSpecification("p", .real(.probability), default: "0.5", "probability of dropping an element")
