@@ -57,6 +57,9 @@ struct RecurrentStepBack<V: KernelMath> {
     if n == V.lanes { value.store(p) } else { value.store(p, n) }
 }
 
+/// The slope of tanh where its value is y: 1 - y^2, exact to a few roundings even near 1.
+@inline(__always) private func tanhSlope<V: KernelMath>(_ y: V) -> V { (V.one - y) * (V.one + y) }
+
 /// Elements j ..< j + n of a step.
 protocol RecurrentFormula<V> {
     associatedtype V: KernelMath
@@ -77,7 +80,7 @@ struct TanhUnit<V: KernelMath>: RecurrentFormula {
     }
     @inline(__always) static func derivative(_ s: RecurrentStepBack<V>, _ j: Int, _ n: Int, _ dh: V) {
         let y = s.value(0, j, n)
-        s.set(0, j, n, dh * (V.one - y * y))
+        s.set(0, j, n, dh * tanhSlope(y))
     }
 }
 
@@ -117,10 +120,10 @@ struct LSTMUnit<V: KernelMath>: RecurrentFormula {
         let i = s.value(0, j, n), f = s.value(1, j, n), g = s.value(2, j, n), o = s.value(3, j, n)
         let before: V = part(s.kept + j, n)
         let t = V.tanh(V.fma(f, before, i * g))
-        let dc = V.fma(dh * o, V.one - t * t, part(s.cellGradient + j, n))
+        let dc = V.fma(dh * o, tanhSlope(t), part(s.cellGradient + j, n))
         s.set(0, j, n, dc * g * (i * (V.one - i)))
         s.set(1, j, n, dc * before * (f * (V.one - f)))
-        s.set(2, j, n, dc * i * (V.one - g * g))
+        s.set(2, j, n, dc * i * tanhSlope(g))
         s.set(3, j, n, dh * t * (o * (V.one - o)))
         setPart(s.cellGradient + j, n, dc * f)
     }
@@ -142,7 +145,7 @@ struct GRUUnit<V: KernelMath>: RecurrentFormula {
     }
     @inline(__always) static func derivative(_ s: RecurrentStepBack<V>, _ j: Int, _ n: Int, _ dh: V) {
         let r = s.value(0, j, n), z = s.value(1, j, n), new = s.value(2, j, n)
-        let dNew = dh * (V.one - z) * (V.one - new * new)
+        let dNew = dh * (V.one - z) * tanhSlope(new)
         let dz = dh * (part(s.previous + j, n) - new) * (z * (V.one - z))
         let dr = dNew * part(s.kept + j, n) * (r * (V.one - r))
         s.set(0, j, n, dr)
