@@ -67,8 +67,8 @@ public final class PlanBuilder {
                 }
             }
             let emitter = Emitter(
-                program: program, node: index, isTraining: request.isTraining, inputShapes: inputShapes,
-                outputShapes: shapes, inputs: inputs, parameters: parameters, gradients: gradients,
+                program: program, node: index, isTraining: request.isTraining, keepsResults: request.keepsResults,
+                inputShapes: inputShapes, outputShapes: shapes, inputs: inputs, parameters: parameters, gradients: gradients,
                 randomState: randomState)
             program.node = index
             do throws(ChainruleError) {

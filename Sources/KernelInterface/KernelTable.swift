@@ -41,6 +41,10 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case gradientStatisticsFinish
     case productBounds
     case productDescent
+    // Recurrent layers
+    case recurrentForward
+    case recurrentBackward
+    case maskSequence
     // Random numbers
     case randomUniform
     case randomNormal
@@ -64,7 +68,7 @@ public enum KernelName: Int, CaseIterable, Sendable {
 
 extension KernelName {
     /// Whether it works in its thread's scratch.
-    public var needsScratch: Bool { self == .matrixMultiply }
+    public var needsScratch: Bool { self == .matrixMultiply || self == .recurrentForward || self == .recurrentBackward }
 }
 
 /// What a CPU level's matrix product is built for; sizes of its register tile.

@@ -44,6 +44,9 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .gradientStatisticsFinish: gradientStatisticsFinishKernel
     case .productBounds: productBoundsKernel
     case .productDescent: productDescentKernel
+    case .recurrentForward: recurrentForwardKernel
+    case .recurrentBackward: recurrentBackwardKernel
+    case .maskSequence: maskSequenceKernel
     case .randomUniform: randomUniformKernel
     case .randomNormal: randomNormalKernel
     case .dropout: dropoutKernel

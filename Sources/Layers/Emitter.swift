@@ -7,6 +7,8 @@ public final class Emitter {
     public let program: Program
     /// Dropout and the like are active.
     public let isTraining: Bool
+    /// A backward pass will follow.
+    public let keepsResults: Bool
     public let inputShapes: [Shape]
     public let outputShapes: [Shape]
     /// The node's number: the random stream of its own.
@@ -27,12 +29,13 @@ public final class Emitter {
     public private(set) var inputGradients: [Value?] = []
 
     public init(
-        program: Program, node: Int, isTraining: Bool, inputShapes: [Shape], outputShapes: [Shape], inputs: [Value],
+        program: Program, node: Int, isTraining: Bool, keepsResults: Bool, inputShapes: [Shape], outputShapes: [Shape], inputs: [Value],
         parameters: [String: Value], gradients: [String: Value], randomState: Value
     ) {
         self.program = program
         self.node = node
         self.isTraining = isTraining
+        self.keepsResults = keepsResults
         self.inputShapes = inputShapes
         self.outputShapes = outputShapes
         self.inputs = inputs

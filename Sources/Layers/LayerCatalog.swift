@@ -13,6 +13,7 @@ public enum LayerCatalog {
         BatchNorm.self, BatchNorm1d.self, BatchNorm2d.self, BatchNorm3d.self, LayerNorm.self, RMSNorm.self, GroupNorm.self,
         InstanceNorm1d.self, InstanceNorm2d.self, InstanceNorm3d.self, LocalResponseNorm.self, WeightNorm.self,
         SpectralNorm.self, Embedding.self, EmbeddingBag.self,
+        RNN.self, LSTM.self, GRU.self, RNNCell.self, LSTMCell.self, GRUCell.self,
         ParameterTensor.self, ConstantTensor.self,
         AddOperation.self, SubtractOperation.self, MultiplyOperation.self, DivideOperation.self,
         PowerOperation.self, MaximumOperation.self, Matmul.self,

@@ -121,6 +121,14 @@ public final class Program {
         return value(bytes: MemoryLayout<StridedSpace>.size, home: .table(tables.count - 1))
     }
 
+    /// Calls that a kernel makes itself, kept as long as the program.
+    public func table(_ calls: [KernelCall]) -> Value {
+        let pointer = UnsafeMutablePointer<KernelCall>.allocate(capacity: max(calls.count, 1))
+        pointer.initialize(from: calls, count: calls.count)
+        tables.append(UnsafeMutableRawPointer(pointer))
+        return value(bytes: calls.count * MemoryLayout<KernelCall>.stride, home: .table(tables.count - 1))
+    }
+
     /// Numbers that kernels read, in the program's type, kept as long as the program.
     public func constant(_ numbers: [Double]) -> Value {
         let memory = UnsafeMutableRawPointer.allocate(byteCount: max(numbers.count * elementSize, 64), alignment: 64)

@@ -67,7 +67,7 @@ extension AlphaDropoutLayer {
         if Self.isByChannel {
             emit.dropChannels(probability, from: x, into: y)
         } else {
-            emit.drop(probability, from: x, into: y, count: count)
+            emit.program.dropout(x, into: y, count: count, probability: probability, state: emit.randomState, channel: emit.node)
         }
     }
 }

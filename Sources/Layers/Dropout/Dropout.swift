@@ -33,19 +33,21 @@ struct Dropout: Layer {
     private func isActive(_ emit: Emitter) -> Bool { emit.isTraining && probability > 0 }
 
     private func drop(_ emit: Emitter, from x: Value, into y: Value) {
-        emit.drop(probability, from: x, into: y, count: emit.inputShapes[0].elementCount)
+        emit.program.dropout(
+            x, into: y, count: emit.inputShapes[0].elementCount, probability: probability, state: emit.randomState,
+            channel: emit.node)
     }
 }
 
-extension Emitter {
-    /// y = x / (1 - p) where x is kept, else 0; the same choices each time in a step.
-    func drop(_ probability: Double, from x: Value, into y: Value, count: Int) {
-        program.call(
-            .dropout, [Operand(0, x, .read), Operand(1, randomState, .read), Operand(2, y, .write)], pieces: flatPieces(count),
-            cost: Double(count), inPlace: (x, y)
+extension Program {
+    /// y = x / (1 - p) where kept, 0 where dropped. The same state and channel make the same choice.
+    func dropout(_ x: Value, into y: Value, count: Int, probability: Double, state: Value, channel: Int) {
+        call(
+            .dropout, [Operand(0, x, .read), Operand(1, state, .read), Operand(2, y, .write)],
+            pieces: flatPieces(count), cost: Double(count), inPlace: (x, y)
         ) {
             $0.integers[0] = count
-            $0.integers[1] = node
+            $0.integers[1] = channel
             $0.scalars[0] = probability
         }
     }
