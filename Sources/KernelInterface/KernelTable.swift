@@ -6,6 +6,11 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case matrixMultiply
     case packColumns
     case smallProduct
+    // Convolutions
+    case convolutionScatter
+    case convolutionWeights
+    case unfold
+    case fold
     // Elementwise
     case unaryForward
     case unaryBackward
@@ -49,7 +54,9 @@ public enum KernelName: Int, CaseIterable, Sendable {
 
 extension KernelName {
     /// Whether it works in its thread's scratch.
-    public var needsScratch: Bool { self == .matrixMultiply }
+    public var needsScratch: Bool {
+        self == .matrixMultiply || self == .convolutionScatter || self == .convolutionWeights
+    }
 }
 
 /// What a CPU level's matrix product is built for; sizes of its register tile.

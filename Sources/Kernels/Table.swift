@@ -15,6 +15,10 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .matrixMultiply: matrixMultiplyKernel
     case .packColumns: packColumnsKernel
     case .smallProduct: smallProductKernel
+    case .convolutionScatter: convolutionScatterKernel
+    case .convolutionWeights: convolutionWeightsKernel
+    case .unfold: unfoldKernel
+    case .fold: foldKernel
     case .unaryForward: unaryForwardKernel
     case .unaryBackward: unaryBackwardKernel
     case .binaryFlat: binaryFlatKernel

@@ -5,6 +5,8 @@ public enum LayerCatalog {
     public static let all: [any LayerDescription.Type] = [
         Input.self,
         Linear.self,
+        Conv1d.self, Conv2d.self, Conv3d.self, ConvTranspose1d.self, ConvTranspose2d.self, ConvTranspose3d.self,
+        Unfold.self, Fold.self,
         Identity.self, Flatten.self, Reshape.self, Dropout.self,
         ReLU.self, LeakyReLU.self, ELU.self, SELU.self, GELU.self, SiLU.self, Sigmoid.self, Tanh.self,
         Softplus.self, Hardtanh.self, Softmax.self, LogSoftmax.self,

@@ -19,7 +19,7 @@ extension Program {
 
     public func matrixProduct(
         _ problem: MatrixMultiplyProblem, a: Value, b: Value, into c: Value, bias: Value? = nil,
-        columnSums: Value? = nil
+        columnSums: Value? = nil, space: Value? = nil
     ) {
         var problem = problem
         problem.hasBias = bias != nil
@@ -29,6 +29,7 @@ extension Program {
         ]
         if let bias { operands.append(Operand(role: .bias, bias, .read)) }
         if let columnSums { operands.append(Operand(role: .columnSums, columnSums, .write)) }
+        if let space { operands.append(Operand(role: .space, space, .read)) }
         append(Operation(.matrixProduct(problem), operands))
     }
 
