@@ -70,3 +70,10 @@ public struct ConvolutionSpace: Sendable {
 /// Scratch of a thread that a convolution's kernels keep for themselves, behind what the matrix product
 /// uses: the strip of A, and packed columns of B.
 public let convolutionScratchOffset = matrixMultiplyStripBytes + (512 << 10)
+
+/// Limits of the kernels that keep one padded plane in a thread's scratch.
+@frozen
+public enum DepthwisePlane {
+    @inlinable public static var mostTaps: Int { 4096 }
+    @inlinable public static var mostBytes: Int { kernelScratchBytes - mostTaps * 8 }
+}

@@ -9,6 +9,8 @@ public enum KernelName: Int, CaseIterable, Sendable {
     // Convolutions
     case convolutionScatter
     case convolutionWeights
+    case depthwise
+    case depthwiseWeights
     case unfold
     case fold
     // Elementwise
@@ -55,7 +57,10 @@ public enum KernelName: Int, CaseIterable, Sendable {
 extension KernelName {
     /// Whether it works in its thread's scratch.
     public var needsScratch: Bool {
-        self == .matrixMultiply || self == .convolutionScatter || self == .convolutionWeights
+        switch self {
+        case .matrixMultiply, .convolutionScatter, .convolutionWeights, .depthwise, .depthwiseWeights: true
+        default: false
+        }
     }
 }
 

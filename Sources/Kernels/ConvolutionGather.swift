@@ -7,17 +7,19 @@
 
 import KernelInterface
 
-extension ConvolutionSpace {
-    /// Where a coordinate outside the image is found instead; -1: nowhere, it is zero.
-    @inline(__always) func place(_ i: Int, _ size: Int) -> Int {
-        if i >= 0 && i < size { return i }
-        switch mode {
-        case 0: return -1
-        case 1: return i < 0 ? -i : 2 * (size - 1) - i
-        case 2: return i < 0 ? 0 : size - 1
-        default: return i < 0 ? i + size : i - size
-        }
+/// Where a coordinate outside the image is found instead; -1: nowhere, it is zero.
+@inline(__always) func placeInside(_ i: Int, _ size: Int, _ mode: Int) -> Int {
+    if i >= 0 && i < size { return i }
+    switch mode {
+    case 0: return -1
+    case 1: return i < 0 ? -i : 2 * (size - 1) - i
+    case 2: return i < 0 ? 0 : size - 1
+    default: return i < 0 ? i + size : i - size
     }
+}
+
+extension ConvolutionSpace {
+    @inline(__always) func place(_ i: Int, _ size: Int) -> Int { placeInside(i, size, mode) }
 }
 
 /// A run of positions, and where its first tap reads.
@@ -94,7 +96,11 @@ func gatherColumns<V: KernelMath>(
     while column < end {
         let run = PositionRun(g, column)
         let count = min(run.left, min(room, end - column))
-        gatherRun(V.self, g, image, run, count, row, rows, target, rowStride)
+        if count <= V.lanes {
+            gatherRun(V.self, g, image, run, count, row, rows, target, rowStride, isNarrow: true)
+        } else {
+            gatherRun(V.self, g, image, run, count, row, rows, target, rowStride, isNarrow: false)
+        }
         column += count
         target += count
         room -= count
@@ -117,14 +123,17 @@ func gatherColumns<V: KernelMath>(
     if i < count { V.zero.store(p + i, count - i) }
 }
 
+/// - isNarrow: a run is at most a vector.
 @inline(__always)
 private func gatherRun<V: KernelMath>(
     _: V.Type, _ g: ConvolutionSpace, _ image: UnsafePointer<V.Scalar>, _ run: PositionRun, _ count: Int, _ row: Int,
-    _ rows: Int, _ to: UnsafeMutablePointer<V.Scalar>, _ rowStride: Int
+    _ rows: Int, _ to: UnsafeMutablePointer<V.Scalar>, _ rowStride: Int, isNarrow: Bool
 ) {
     let width = g.image[2]
-    let stride = g.stride[2]
     let step = g.dilation[2]
+    let isDense = g.stride[2] == 1
+    // First coordinates from which the whole run lies inside.
+    let last = width - count
     var tap = TapCounter(g, row)
     var target = to
     var k = 0
@@ -141,10 +150,25 @@ private func gatherRun<V: KernelMath>(
             let source = image + tap.channel * g.imageCount + (z * g.image[1] + y) * width
             var x = run.x + tap.x * step
             for _ in 0..<taps {
-                if stride == 1 && x >= 0 && x + count <= width {
-                    copyContiguous(RowOperand<V>(source + x, step: 1, constant: 0), target, count)
+                if isDense && x >= 0 && x <= last {
+                    if isNarrow {
+                        V.load(source + x, count).store(target, count)
+                    } else {
+                        copyContiguous(RowOperand<V>(source + x, step: 1, constant: 0), target, count)
+                    }
+                } else if isDense && g.mode == 0 {
+                    clear(V.self, target, count)
+                    let low = max(0, min(count, -x))
+                    let high = min(count, width - x)
+                    if low < high {
+                        if isNarrow {
+                            V.load(source + x + low, high - low).store(target + low, high - low)
+                        } else {
+                            copyContiguous(RowOperand<V>(source + x + low, step: 1, constant: 0), target + low, high - low)
+                        }
+                    }
                 } else {
-                    gatherEdge(V.self, g, source, x, count, target)
+                    gatherRow(V.self, source, size: width, from: x, stride: g.stride[2], count: count, mode: g.mode, to: target)
                 }
                 x += step
                 target += rowStride
@@ -155,28 +179,27 @@ private func gatherRun<V: KernelMath>(
     }
 }
 
-/// A run that is strided or reaches over the image's edges.
+/// target[i] = source[x + i * stride], or what the padding holds outside 0..<size.
 @inline(never)
-private func gatherEdge<V: KernelMath>(
-    _: V.Type, _ g: ConvolutionSpace, _ source: UnsafePointer<V.Scalar>, _ x: Int, _ count: Int,
-    _ target: UnsafeMutablePointer<V.Scalar>
+func gatherRow<V: KernelMath>(
+    _: V.Type, _ source: UnsafePointer<V.Scalar>, size: Int, from x: Int, stride: Int, count: Int, mode: Int,
+    to target: UnsafeMutablePointer<V.Scalar>
 ) {
-    let width = g.image[2]
-    let stride = g.stride[2]
-    let (low, high) = inside(x, stride, count, width)
-    for i in 0..<low {
-        let place = g.place(x + i * stride, width)
-        target[i] = place < 0 ? 0 : source[place]
-    }
+    let (low, high) = inside(x, stride, count, size)
+    for i in 0..<low { target[i] = outside(source, size, x + i * stride, mode) }
     if stride == 1 {
         if low < high { copyContiguous(RowOperand<V>(source + x + low, step: 1, constant: 0), target + low, high - low) }
     } else {
-        for i in low..<high { target[i] = source[x + i * stride] }
+        let p = source + x
+        for i in low..<high { target[i] = p[i * stride] }
     }
-    for i in high..<count {
-        let place = g.place(x + i * stride, width)
-        target[i] = place < 0 ? 0 : source[place]
-    }
+    for i in high..<count { target[i] = outside(source, size, x + i * stride, mode) }
+}
+
+@inline(__always)
+private func outside<T: BinaryFloatingPoint>(_ source: UnsafePointer<T>, _ size: Int, _ i: Int, _ mode: Int) -> T {
+    let place = placeInside(i, size, mode)
+    return place < 0 ? 0 : source[place]
 }
 
 /// Adds rows `row..<row+rows` and columns `column..<column+columns` of one group's matrix, at `from` with
@@ -199,45 +222,62 @@ func scatterColumns<V: KernelMath>(
     }
 }
 
+/// Taps that read the same row of the image at neighbouring places are not added one after the other: each
+/// would wait until the one before is stored. So the innermost tap is the outer loop, if rows of taps are whole.
 @inline(__always)
 private func scatterRun<V: KernelMath>(
     _: V.Type, _ g: ConvolutionSpace, _ image: UnsafeMutablePointer<V.Scalar>, _ run: PositionRun, _ count: Int,
     _ row: Int, _ rows: Int, _ from: UnsafePointer<V.Scalar>, _ rowStride: Int
 ) {
-    let width = g.image[2]
-    let stride = g.stride[2]
-    var tap = TapCounter(g, row)
-    var source = from
-    var k = 0
-    while k < rows {
-        let taps = min(g.kernel[2] - tap.x, rows - k)
-        let z = g.place(run.z + tap.z * g.dilation[0], g.image[0])
-        let y = g.place(run.y + tap.y * g.dilation[1], g.image[1])
-        if z >= 0 && y >= 0 {
-            let target = image + tap.channel * g.imageCount + (z * g.image[1] + y) * width
-            for t in 0..<taps {
-                let x = run.x + (tap.x + t) * g.dilation[2]
-                let (low, high) = inside(x, stride, count, width)
-                let s = source + t * rowStride
-                if g.mode != 0 {
-                    for i in 0..<low { target[g.place(x + i * stride, width)] += s[i] }
-                    for i in high..<count { target[g.place(x + i * stride, width)] += s[i] }
-                }
-                let p = target + x
-                if stride == 1 {
-                    var i = low
-                    while i < high {
-                        let n = min(V.lanes, high - i)
-                        (V.load(p + i, n) + V.load(s + i, n)).store(p + i, n)
-                        i += n
-                    }
+    let size = g.kernel[2]
+    let isWhole = row % size == 0 && rows % size == 0
+    for x in 0..<(isWhole ? size : 1) {
+        var tap = TapCounter(g, row)
+        var source = from + x * rowStride
+        var k = 0
+        while k < rows {
+            let taps = min(size - tap.x, rows - k)
+            let z = g.place(run.z + tap.z * g.dilation[0], g.image[0])
+            let y = g.place(run.y + tap.y * g.dilation[1], g.image[1])
+            if z >= 0 && y >= 0 {
+                let target = image + tap.channel * g.imageCount + (z * g.image[1] + y) * g.image[2]
+                if isWhole {
+                    scatterRow(V.self, g, target, run.x + x * g.dilation[2], count, source)
                 } else {
-                    for i in low..<high { p[i * stride] += s[i] }
+                    for t in 0..<taps {
+                        scatterRow(V.self, g, target, run.x + (tap.x + t) * g.dilation[2], count, source + t * rowStride)
+                    }
                 }
             }
+            source += taps * rowStride
+            k += taps
+            tap.nextRow(g)
         }
-        source += taps * rowStride
-        k += taps
-        tap.nextRow(g)
+    }
+}
+
+/// target[x + i * stride] += source[i], or where the padding takes that from.
+@inline(__always)
+private func scatterRow<V: KernelMath>(
+    _: V.Type, _ g: ConvolutionSpace, _ target: UnsafeMutablePointer<V.Scalar>, _ x: Int, _ count: Int,
+    _ source: UnsafePointer<V.Scalar>
+) {
+    let width = g.image[2]
+    let stride = g.stride[2]
+    let (low, high) = inside(x, stride, count, width)
+    if g.mode != 0 {
+        for i in 0..<low { target[g.place(x + i * stride, width)] += source[i] }
+        for i in high..<count { target[g.place(x + i * stride, width)] += source[i] }
+    }
+    let p = target + x
+    if stride == 1 {
+        var i = low
+        while i < high {
+            let n = min(V.lanes, high - i)
+            (V.load(p + i, n) + V.load(source + i, n)).store(p + i, n)
+            i += n
+        }
+    } else {
+        for i in low..<high { p[i * stride] += source[i] }
     }
 }

@@ -105,7 +105,8 @@ private func convolutionScatter<V: KernelMath>(
     let part = (scratch + convolutionScratchOffset).assumingMemoryBound(to: V.Scalar.self)
     let columnsOfBlock = min(g.positionCount, 16 * V.lanes)
     let stride = (columnsOfBlock + V.lanes - 1) / V.lanes * V.lanes
-    let rowsOfBlock = room(V.self) / stride
+    var rowsOfBlock = room(V.self) / stride
+    if rowsOfBlock > g.kernel[2] { rowsOfBlock -= rowsOfBlock % g.kernel[2] }
     let isFar = g.positionCount * MemoryLayout<V.Scalar>.stride >= 4096
     let others = MatrixMultiplyFlags.packA | (isFar ? MatrixMultiplyFlags.localB : 0)
     var column = 0

@@ -17,6 +17,8 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .smallProduct: smallProductKernel
     case .convolutionScatter: convolutionScatterKernel
     case .convolutionWeights: convolutionWeightsKernel
+    case .depthwise: depthwiseKernel
+    case .depthwiseWeights: depthwiseWeightsKernel
     case .unfold: unfoldKernel
     case .fold: foldKernel
     case .unaryForward: unaryForwardKernel

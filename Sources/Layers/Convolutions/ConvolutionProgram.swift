@@ -11,6 +11,18 @@ extension Program {
     func convolve(
         _ image: Value, weights: Value, bias: Value?, into result: Value, _ space: ConvolutionSpace, outputs: Int
     ) {
+        if space.isDepthwise(isDouble: isDouble) {
+            var operands = [
+                Operand(0, image, .read), Operand(1, weights, .read), Operand(2, result, .write), Operand(3, table(space), .read),
+            ]
+            if let bias { operands.append(Operand(4, bias, .read)) }
+            let matrices = space.samples * space.groups
+            call(
+                .depthwise, operands, pieces: matrices,
+                cost: Double(matrices * outputs) * Double(space.positionCount * space.taps) / 20
+            ) { $0.integers[0] = outputs }
+            return
+        }
         var problem = MatrixMultiplyProblem(m: outputs, n: space.positionCount, k: space.depth, isDouble: isDouble)
         problem.batchCount = space.samples * space.groups
         problem.aBatchStride = space.groups > 1 ? outputs * space.depth : 0
@@ -26,7 +38,7 @@ extension Program {
     func convolveBack(
         _ dy: Value, weights: Value, bias: Value?, into image: Value, _ space: ConvolutionSpace, outputs: Int
     ) {
-        if !space.hasStride && space.mode == ConvolutionPadding.zeros.rawValue {
+        if space.isBetterReversed(outputs: outputs) {
             let turned = value(elements: space.groups * outputs * space.depth)
             let sizes = [space.groups, space.channels, outputs, space.taps]
             copyStrided(
@@ -56,17 +68,18 @@ extension Program {
     ) {
         let count = space.groups * outputs * space.depth
         if space.samples == 0 { return fill(gradient, with: 0, count: count) }
+        let isDepthwise = space.isDepthwise(isDouble: isDouble)
         // As wide as the kernel's scratch allows; then bundles of samples, added up afterwards.
         let parts = (space.depth + 191) / 192
         let columns = ((space.depth + parts - 1) / parts + 15) / 16 * 16
-        let pieces = (space.depth + columns - 1) / columns * space.groups
+        let pieces = isDepthwise ? space.groups : (space.depth + columns - 1) / columns * space.groups
         let bundles = max(1, min(space.samples, (16 + pieces - 1) / pieces))
         let samples = (space.samples + bundles - 1) / bundles
         let used = (space.samples + samples - 1) / samples
         let sums = used == 1 ? gradient : value(elements: used * count)
         let work = Double(space.samples) * Double(count) * Double(space.positionCount)
         call(
-            .convolutionWeights,
+            isDepthwise ? .depthwiseWeights : .convolutionWeights,
             [Operand(0, dy, .read), Operand(1, image, .read), Operand(2, sums, .write), Operand(3, table(space), .read)],
             pieces: used * pieces, cost: work / 40
         ) {

@@ -137,6 +137,25 @@ struct ConvolutionWindow: Sendable {
 }
 
 extension ConvolutionSpace {
+    /// Whether the gradient in the image is better taken as a convolution of dy than by adding up: only
+    /// without strides, and unless dy has many more elements than the image's matrix.
+    func isBetterReversed(outputs: Int) -> Bool {
+        !hasStride && mode == ConvolutionPadding.zeros.rawValue
+            && Double(outputs) * Double(imageCount) < 2 * Double(channels) * Double(positionCount)
+    }
+
+    /// One channel a group, and its plane, padded, fits a thread's scratch: no matrix is made, taps are
+    /// multiplied as they are (Kernels/Depthwise.swift).
+    func isDepthwise(isDouble: Bool) -> Bool {
+        guard channels == 1, taps <= DepthwisePlane.mostTaps else { return false }
+        var count = 1.0
+        for axis in 0..<3 {
+            let size = Double(positions[axis] - 1) * Double(stride[axis]) + Double(dilation[axis]) * Double(kernel[axis] - 1) + 1
+            count *= size + (axis == 2 ? Double(stride[axis]) : 0)
+        }
+        return count < Double(DepthwisePlane.mostBytes / (isDouble ? 8 : 4) - 64)
+    }
+
     /// The convolution, stride 1, that takes the gradient in this one's result to that in its image: the
     /// kernel turned round, its channels exchanged.
     func reversed(outputs: Int) -> ConvolutionSpace {
