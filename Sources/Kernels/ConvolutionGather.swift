@@ -75,8 +75,14 @@ struct TapCounter {
 /// Which of `count` positions, `stride` apart from x on, lie inside 0..<size.
 @inline(__always) private func inside(_ x: Int, _ stride: Int, _ count: Int, _ size: Int) -> (low: Int, high: Int) {
     if x >= 0 && x + (count - 1) * stride < size { return (0, count) }
-    let low = x >= 0 ? 0 : (stride == 1 ? -x : (stride - 1 - x) / stride)
-    let high = x >= size ? 0 : (stride == 1 ? size - x : (size - x + stride - 1) / stride)
+    // How many steps to 0, and to the size. Divisions take longer than a short run.
+    @inline(__always) func steps(_ distance: Int) -> Int {
+        if distance <= 0 { return 0 }
+        if stride <= 2 { return (distance + stride - 1) >> (stride - 1) }
+        return (distance + stride - 1) / stride
+    }
+    let low = steps(-x)
+    let high = steps(size - x)
     let first = low < count ? low : count
     return (first, high < first ? first : high < count ? high : count)
 }
@@ -189,6 +195,16 @@ func gatherRow<V: KernelMath>(
     for i in 0..<low { target[i] = outside(source, size, x + i * stride, mode) }
     if stride == 1 {
         if low < high { copyContiguous(RowOperand<V>(source + x + low, step: 1, constant: 0), target + low, high - low) }
+    } else if stride == 2 {
+        var i = low
+        while i < high {
+            let n = min(V.lanes, high - i)
+            let p = source + (x + 2 * i)
+            let span = 2 * n - 1
+            let second = span > V.lanes ? V.load(p + V.lanes, span - V.lanes) : V.zero
+            V.evens(V.load(p, min(span, V.lanes)), second).store(target + i, n)
+            i += n
+        }
     } else {
         let p = source + x
         for i in low..<high { target[i] = p[i * stride] }
@@ -275,6 +291,21 @@ private func scatterRow<V: KernelMath>(
         while i < high {
             let n = min(V.lanes, high - i)
             (V.load(p + i, n) + V.load(source + i, n)).store(p + i, n)
+            i += n
+        }
+    } else if stride == 2 {
+        // Elements between are written as they are; no other piece has them.
+        var i = low
+        while i < high {
+            let n = min(V.lanes, high - i)
+            let q = p + 2 * i
+            let span = 2 * n - 1
+            let v = V.load(source + i, n)
+            let first = min(span, V.lanes)
+            (V.load(q, first) + v.spreadLow).store(q, first)
+            if span > V.lanes {
+                (V.load(q + V.lanes, span - V.lanes) + v.spreadHigh).store(q + V.lanes, span - V.lanes)
+            }
             i += n
         }
     } else {

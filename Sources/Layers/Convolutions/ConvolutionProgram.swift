@@ -11,6 +11,11 @@ extension Program {
     func convolve(
         _ image: Value, weights: Value, bias: Value?, into result: Value, _ space: ConvolutionSpace, outputs: Int
     ) {
+        if space.isWhole {
+            matrixProduct(
+                m: space.samples, n: outputs, k: space.depth, a: image, b: weights, transposeB: true, into: result, bias: bias)
+            return
+        }
         if space.isDepthwise(isDouble: isDouble) {
             var operands = [
                 Operand(0, image, .read), Operand(1, weights, .read), Operand(2, result, .write), Operand(3, table(space), .read),
@@ -38,6 +43,10 @@ extension Program {
     func convolveBack(
         _ dy: Value, weights: Value, bias: Value?, into image: Value, _ space: ConvolutionSpace, outputs: Int
     ) {
+        if space.isWhole && bias == nil {
+            matrixProduct(m: space.samples, n: space.depth, k: outputs, a: dy, b: weights, into: image)
+            return
+        }
         if space.isBetterReversed(outputs: outputs) {
             let turned = value(elements: space.groups * outputs * space.depth)
             let sizes = [space.groups, space.channels, outputs, space.taps]
@@ -68,6 +77,10 @@ extension Program {
     ) {
         let count = space.groups * outputs * space.depth
         if space.samples == 0 { return fill(gradient, with: 0, count: count) }
+        if space.isWhole {
+            matrixProduct(m: outputs, n: space.depth, k: space.samples, a: dy, transposeA: true, b: image, into: gradient)
+            return
+        }
         let isDepthwise = space.isDepthwise(isDouble: isDouble)
         // As wide as the kernel's scratch allows; then bundles of samples, added up afterwards.
         let parts = (space.depth + 191) / 192

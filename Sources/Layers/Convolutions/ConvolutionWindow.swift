@@ -144,6 +144,13 @@ extension ConvolutionSpace {
             && Double(outputs) * Double(imageCount) < 2 * Double(channels) * Double(positionCount)
     }
 
+    /// The kernel lies on the whole image: a linear layer.
+    var isWhole: Bool {
+        for axis in 0..<3 where positions[axis] != 1 || kernel[axis] != image[axis] || padding[axis] != 0 { return false }
+        for axis in 0..<3 where kernel[axis] > 1 && dilation[axis] != 1 { return false }
+        return groups == 1
+    }
+
     /// One channel a group, and its plane, padded, fits a thread's scratch: no matrix is made, taps are
     /// multiplied as they are (Kernels/Depthwise.swift).
     func isDepthwise(isDouble: Bool) -> Bool {
