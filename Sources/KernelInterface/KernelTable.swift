@@ -6,6 +6,13 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case matrixMultiply
     case packColumns
     case smallProduct
+    // Convolutions
+    case convolutionScatter
+    case convolutionWeights
+    case depthwise
+    case depthwiseWeights
+    case unfold
+    case fold
     // Elementwise
     case unaryForward
     case unaryBackward
@@ -69,6 +76,12 @@ public enum KernelName: Int, CaseIterable, Sendable {
 extension KernelName {
     /// Whether it works in its thread's scratch.
     public var needsScratch: Bool { self == .matrixMultiply || self == .recurrentForward || self == .recurrentBackward }
+    public var needsScratch: Bool {
+        switch self {
+        case .matrixMultiply, .convolutionScatter, .convolutionWeights, .depthwise, .depthwiseWeights: true
+        default: false
+        }
+    }
 }
 
 /// What a CPU level's matrix product is built for; sizes of its register tile.

@@ -15,6 +15,12 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .matrixMultiply: matrixMultiplyKernel
     case .packColumns: packColumnsKernel
     case .smallProduct: smallProductKernel
+    case .convolutionScatter: convolutionScatterKernel
+    case .convolutionWeights: convolutionWeightsKernel
+    case .depthwise: depthwiseKernel
+    case .depthwiseWeights: depthwiseWeightsKernel
+    case .unfold: unfoldKernel
+    case .fold: foldKernel
     case .unaryForward: unaryForwardKernel
     case .unaryBackward: unaryBackwardKernel
     case .binaryFlat: binaryFlatKernel

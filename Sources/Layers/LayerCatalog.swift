@@ -5,6 +5,8 @@ public enum LayerCatalog {
     public static let all: [any LayerDescription.Type] = [
         Input.self,
         Linear.self,
+        Conv1d.self, Conv2d.self, Conv3d.self, ConvTranspose1d.self, ConvTranspose2d.self, ConvTranspose3d.self,
+        Unfold.self, Fold.self,
         Identity.self, Flatten.self, Reshape.self, Dropout.self,
         Dropout1d.self, Dropout2d.self, Dropout3d.self, AlphaDropout.self, FeatureAlphaDropout.self, GaussianNoise.self,
         GaussianDropout.self,

@@ -19,7 +19,7 @@ extension Program {
 
     public func matrixProduct(
         _ problem: MatrixMultiplyProblem, a: Value, aOffset: Int = 0, b: Value, bOffset: Int = 0, into c: Value,
-        bias: Value? = nil, columnSums: Value? = nil
+        bias: Value? = nil, columnSums: Value? = nil, space: Value? = nil
     ) {
         var problem = problem
         problem.hasBias = bias != nil
@@ -32,6 +32,7 @@ extension Program {
         if problem.accumulate { operands.append(Operand(role: .c, c, .read)) }
         if let bias { operands.append(Operand(role: .bias, bias, .read)) }
         if let columnSums { operands.append(Operand(role: .columnSums, columnSums, .write)) }
+        if let space { operands.append(Operand(role: .space, space, .read)) }
         append(Operation(.matrixProduct(problem), operands))
     }
 
