@@ -91,7 +91,7 @@ component examples tap 300 scripts/run_examples.sh --tap
 component headers tap 300 scripts/check_headers.sh
 component library tap 120 scripts/check_library.sh
 component readme tap 300 "$python" scripts/readme_blocks.py README.md
-for sanitizer in undefined address thread; do # the last two build a library of their own
+for sanitizer in undefined address thread; do # each builds a library of its own
   component $sanitizer tap 900 Tests/run_abi_tests.sh --sanitize $sanitizer --quick
 done
 finish
