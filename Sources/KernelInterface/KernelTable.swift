@@ -75,10 +75,10 @@ public enum KernelName: Int, CaseIterable, Sendable {
 
 extension KernelName {
     /// Whether it works in its thread's scratch.
-    public var needsScratch: Bool { self == .matrixMultiply || self == .recurrentForward || self == .recurrentBackward }
     public var needsScratch: Bool {
         switch self {
-        case .matrixMultiply, .convolutionScatter, .convolutionWeights, .depthwise, .depthwiseWeights: true
+        case .matrixMultiply, .recurrentForward, .recurrentBackward: true
+        case .convolutionScatter, .convolutionWeights, .depthwise, .depthwiseWeights: true
         default: false
         }
     }

@@ -124,6 +124,11 @@ private struct Fit {
             trainer.epoch = trainer.fitStart
             trainer.batchInEpoch = 0
         }
+        // Broken off behind an epoch's last batch: nothing of that epoch is left to do.
+        if options.resumes && trainer.batchInEpoch >= batches {
+            trainer.epoch += 1
+            trainer.batchInEpoch = 0
+        }
         let first = options.resumes ? 0 : trainer.fitStart
         while trainer.epoch - first < options.epochs {
             let goesOn = try epoch(number: trainer.epoch - first)

@@ -71,7 +71,7 @@ extension Emitter {
             let ones = workspace(elements: rows)
             let factors = workspace(elements: rows)
             program.fill(ones, with: 1, count: rows)
-            drop(probability, from: ones, into: factors, count: rows)
+            program.dropout(ones, into: factors, count: rows, probability: probability, state: randomState, channel: node)
             save("factors", factors)
         }
         if let factors = saved("factors") { multiplyChannels(space, x, factors, into: y) }
