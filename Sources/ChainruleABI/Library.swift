@@ -76,7 +76,7 @@ private struct Entry {
 
 private let catalog: [[Entry]] = [
     LayerCatalog.all.map { Entry($0.kind, $0.attributes, $0.documentation) },
-    LossCatalog.all.map { Entry($0.kind, $0.attributes, $0.documentation) }
+    LossCatalog.all.map { Entry($0.kind, LossCatalog.attributes(of: $0), LossCatalog.documentation(of: $0)) }
         + [Entry(LossCatalog.none, [], LossCatalog.noneDocumentation)],
     OptimizerCatalog.all.map { Entry($0.kind, $0.attributes + commonOptimizerAttributes, $0.documentation) },
     MetricCatalog.all.map { Entry($0.kind, [], $0.documentation) },

@@ -25,14 +25,13 @@ public func chainrule_loss_evaluate(
 ) -> chainrule_status {
     guarded("chainrule_loss_evaluate") { () throws(ChainruleError) in
         let loss = try object(loss, "loss", LossEvaluator.self)
-        let prediction = try view(prediction, "prediction")
-        let target = try view(target, "target")
+        let predictions = try viewList(prediction, loss.predictionCount, "prediction")
+        let targets = try viewList(target, loss.targetCount, "target")
         let value = try required(value, "value")
         var weights: ArrayView?
         if sample_weight != nil { weights = try view(sample_weight, "sample_weight") }
-        var slope: ArrayView?
-        if gradient != nil { slope = try view(gradient, "gradient") }
-        value.pointee = try loss.evaluate(prediction: prediction, target: target, weights: weights, gradient: slope)
+        let slopes = gradient == nil ? nil : try viewList(gradient, loss.predictionCount, "gradient")
+        value.pointee = try loss.evaluate(predictions: predictions, targets: targets, weights: weights, gradients: slopes)
     }
 }
 

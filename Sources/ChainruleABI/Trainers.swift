@@ -63,11 +63,7 @@ public func chainrule_trainer_set_metrics(_ trainer: OpaquePointer?, _ metrics: 
     guarded("chainrule_trainer_set_metrics") { () throws(ChainruleError) in
         let trainer = try trainerObject(trainer)
         let text = try requiredText(metrics, "metrics")
-        let list = try MetricCatalog.parse(text)
-        try trainer.exclusively { () throws(ChainruleError) in
-            trainer.metrics = list
-            trainer.metricsText = text
-        }
+        try trainer.exclusively { () throws(ChainruleError) in try trainer.setMetrics(text) }
     }
 }
 
