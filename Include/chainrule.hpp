@@ -127,6 +127,7 @@ template <class V> class List {
   List(const List &) = delete;
   List &operator=(const List &) = delete;
   const chainrule_array *data() const noexcept { return arrays_; }
+  std::size_t size() const noexcept { return copies_.empty() ? (arrays_ ? 1 : 0) : copies_.size(); }
 
  private:
   std::vector<chainrule_array> copies_;
@@ -327,9 +328,30 @@ class Loss : public Handle<chainrule_loss, chainrule_loss_free> {
             [&](chainrule_loss **handle) { return chainrule_loss_create(text.c_str(), handle); })) {}
   double evaluate(const View &prediction, const View &target, const std::optional<MutableView> &gradient = {},
                   const std::optional<View> &sample_weight = {}) const {
+    require(1, 1, 1);
     double value = 0;
     check(chainrule_loss_evaluate(get(), &prediction, &target, address(sample_weight), &value, address(gradient)));
     return value;
+  }
+  /// For losses of several predictions or targets; without gradients, or as many as predictions.
+  double evaluate(const Views &predictions, const Views &targets, const MutableViews &gradients,
+                  const std::optional<View> &sample_weight = {}) const {
+    require(predictions.size(), targets.size(), gradients.size() ? gradients.size() : predictions.size());
+    double value = 0;
+    check(chainrule_loss_evaluate(get(), predictions.data(), targets.data(), address(sample_weight), &value,
+                                  gradients.size() ? gradients.data() : nullptr));
+    return value;
+  }
+
+ private:
+  void require(std::size_t predictions, std::size_t targets, std::size_t gradients) const {
+    std::size_t needed_predictions = 0, needed_targets = 0;
+    check(chainrule_loss_counts(get(), &needed_predictions, &needed_targets));
+    if (predictions == needed_predictions && targets == needed_targets && gradients == needed_predictions) return;
+    const std::string expected = std::to_string(needed_predictions) + " predictions, " + std::to_string(needed_targets) + " targets";
+    const std::string got = std::to_string(predictions) + " and " + std::to_string(targets);
+    const std::string message = "chainrule::Loss::evaluate: expected " + expected + ", got " + got;
+    throw Error({CHAINRULE_INVALID_ARGUMENT, message.c_str(), "", expected.c_str(), got.c_str()});
   }
 };
 
