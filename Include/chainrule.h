@@ -361,14 +361,22 @@ chainrule_status chainrule_context_gradient(const chainrule_context *context, co
                                             const chainrule_array *values);
 chainrule_status chainrule_context_zero_gradients(chainrule_context *context);
 
-/* A loss, from text: "mse", "cross_entropy label_smoothing=0.1". */
+/* A loss, from text: "mse", "cross_entropy label_smoothing=0.1". Every loss has the attributes
+   reduction=mean|sum|batchmean (batchmean: the sum over a sample's elements, the mean over samples) and
+   factor=<number>, which scales it. */
 typedef struct chainrule_loss chainrule_loss;
 
 chainrule_status chainrule_loss_create(const char *text, chainrule_loss **loss);
 void chainrule_loss_free(chainrule_loss *loss);
 
-/* The loss of a batch, and (unless gradient is NULL) its gradient in the prediction, which has the
-   prediction's shape. sample_weight: one number for each sample, or NULL. */
+/* How many predictions and targets it takes: one each for most; triplet_margin takes three predictions
+   and no target, ctc one prediction and three targets (chainrule_catalog_describe names them). */
+chainrule_status chainrule_loss_counts(const chainrule_loss *loss, size_t *predictions, size_t *targets);
+
+/* The loss of a batch, and (unless gradient is NULL) its gradients in the predictions, which have the
+   predictions' shapes. prediction, target and gradient point to as many arrays as the loss takes, one
+   after another; target may be NULL if it takes none. sample_weight: one number for each sample, or NULL;
+   a sample's loss (the mean or sum over its elements) counts that often. */
 chainrule_status chainrule_loss_evaluate(const chainrule_loss *loss, const chainrule_array *prediction,
                                          const chainrule_array *target, const chainrule_array *sample_weight,
                                          double *value, const chainrule_array *gradient);
@@ -390,8 +398,9 @@ chainrule_status chainrule_optimizer_set_lr(chainrule_optimizer *optimizer, doub
 /* Loss, optimizer, random state and position in the data, for one model. */
 typedef struct chainrule_trainer chainrule_trainer;
 
-/* loss: as for chainrule_loss_create; for several outputs one each, separated by ';'; "none"
-   minimises the (single, scalar) output itself and takes no targets. */
+/* loss: as for chainrule_loss_create; for several outputs several, separated by ';', each of which takes
+   one output after another, as many as it has predictions. What is minimised is their sum ("mse; l1
+   factor=0.1"). "none" minimises the (single, scalar) output itself and takes no targets. */
 chainrule_status chainrule_trainer_create(chainrule_model *model, const char *loss, const char *optimizer,
                                           chainrule_trainer **trainer);
 void chainrule_trainer_free(chainrule_trainer *trainer);
@@ -405,14 +414,17 @@ chainrule_status chainrule_trainer_set_seed(chainrule_trainer *trainer, uint64_t
 chainrule_status chainrule_trainer_get_lr(const chainrule_trainer *trainer, double *lr);
 chainrule_status chainrule_trainer_set_lr(chainrule_trainer *trainer, double lr);
 
+/* How many targets the losses take together: the arrays that y points to. */
+chainrule_status chainrule_trainer_target_count(const chainrule_trainer *trainer, size_t *count);
+
 /* Updates made so far. */
 chainrule_status chainrule_trainer_step_count(const chainrule_trainer *trainer, int64_t *count);
 
-/* One update on one batch. x: as many arrays as the model has inputs; y: as many as outputs (NULL for
-   loss "none"); sample_weight: one number for each sample, or NULL. *loss (may be NULL): before the
-   update. Allocates nothing after the first call with a batch size, as long as no more than 8 sizes come
-   in turns. CHAINRULE_NON_FINITE (a NaN or infinity in the loss, a gradient, or a parameter after the
-   update) leaves the parameters as they were and names the node in which it began. */
+/* One update on one batch. x: as many arrays as the model has inputs; y: as many as the losses take targets,
+   in their order (one for each output, for most; NULL for none); sample_weight: one number for each sample, or
+   NULL. *loss (may be NULL): before the update. Allocates nothing after the first call with a batch size, as
+   long as no more than 8 sizes come in turns. CHAINRULE_NON_FINITE (a NaN or infinity in the loss, a gradient,
+   or a parameter after the update) leaves the parameters as they were and names the node in which it began. */
 chainrule_status chainrule_trainer_step(chainrule_trainer *trainer, const chainrule_array *x,
                                         const chainrule_array *y, const chainrule_array *sample_weight,
                                         double *loss);

@@ -138,6 +138,7 @@ template <class V> class List {
     }
     return arrays_;
   }
+  std::size_t size() const noexcept { return size_; }
 
  private:
   std::vector<chainrule_array> copies_;
@@ -345,9 +346,31 @@ class Loss : public Handle<chainrule_loss, chainrule_loss_free> {
             [&](chainrule_loss **handle) { return chainrule_loss_create(text.c_str(), handle); })) {}
   double evaluate(const View &prediction, const View &target, const std::optional<MutableView> &gradient = {},
                   const std::optional<View> &sample_weight = {}) const {
+    require(1, 1, 1);
     double value = 0;
     check(chainrule_loss_evaluate(get(), &prediction, &target, address(sample_weight), &value, address(gradient)));
     return value;
+  }
+  /// For losses of several predictions or targets; without gradients, or as many as predictions.
+  double evaluate(const Views &predictions, const Views &targets, const MutableViews &gradients,
+                  const std::optional<View> &sample_weight = {}) const {
+    require(predictions.size(), targets.size(), gradients.size() ? gradients.size() : predictions.size());
+    double value = 0;
+    const char *const what = "chainrule::Loss::evaluate";
+    check(chainrule_loss_evaluate(get(), predictions.data(predictions.size(), what), targets.data(targets.size(), what),
+                                  address(sample_weight), &value, gradients.data(gradients.size(), what)));
+    return value;
+  }
+
+ private:
+  void require(std::size_t predictions, std::size_t targets, std::size_t gradients) const {
+    std::size_t needed_predictions = 0, needed_targets = 0;
+    check(chainrule_loss_counts(get(), &needed_predictions, &needed_targets));
+    if (predictions == needed_predictions && targets == needed_targets && gradients == needed_predictions) return;
+    const std::string expected = std::to_string(needed_predictions) + " predictions, " + std::to_string(needed_targets) + " targets";
+    const std::string got = std::to_string(predictions) + " and " + std::to_string(targets);
+    const std::string message = "chainrule::Loss::evaluate: expected " + expected + ", got " + got;
+    throw Error({CHAINRULE_INVALID_ARGUMENT, message.c_str(), "", expected.c_str(), got.c_str()});
   }
 };
 
@@ -418,7 +441,7 @@ class Trainer : public Handle<chainrule_trainer, chainrule_trainer_free> {
       : Handle(made<chainrule_trainer>([&](chainrule_trainer **handle) {
           return chainrule_trainer_create(model.get(), loss.c_str(), optimizer.c_str(), handle);
         })),
-        inputs_(model.input_count()), outputs_(model.output_count()) {}
+        inputs_(model.input_count()), targets_(target_count()) {}
   /// Takes over a handle of the C interface, made for this model.
   static Trainer adopt(chainrule_trainer *handle, const Model &model) { return Trainer(handle, model); }
 
@@ -440,7 +463,7 @@ class Trainer : public Handle<chainrule_trainer, chainrule_trainer_free> {
   double step(const Views &x = {}, const Views &y = {}, const std::optional<View> &sample_weight = {}) {
     double loss = 0;
     check(chainrule_trainer_step(get(), x.data(inputs_, "chainrule::Trainer::step, x"),
-                                 y.data(outputs_, "chainrule::Trainer::step, y"), address(sample_weight), &loss));
+                                 y.data(targets_, "chainrule::Trainer::step, y"), address(sample_weight), &loss));
     return loss;
   }
 
@@ -462,7 +485,7 @@ class Trainer : public Handle<chainrule_trainer, chainrule_trainer_free> {
     raw.sample_weight = address(options.sample_weight);
     raw.validation_split = options.validation_split;
     raw.validation_x = validation_x.data(inputs_, "chainrule::Trainer::fit, validation_x");
-    raw.validation_y = validation_y.data(outputs_, "chainrule::Trainer::fit, validation_y");
+    raw.validation_y = validation_y.data(targets_, "chainrule::Trainer::fit, validation_y");
     raw.monitor = options.monitor.empty() ? nullptr : options.monitor.c_str();
     raw.patience = options.patience;
     raw.min_delta = options.min_delta;
@@ -475,7 +498,7 @@ class Trainer : public Handle<chainrule_trainer, chainrule_trainer_free> {
     chainrule_history *recorded = nullptr;
     const chainrule_status status =
         chainrule_trainer_fit(get(), x.data(inputs_, "chainrule::Trainer::fit, x"),
-                              y.data(outputs_, "chainrule::Trainer::fit, y"), &raw, &recorded);
+                              y.data(targets_, "chainrule::Trainer::fit, y"), &raw, &recorded);
     if (recorded) history = History(recorded);
     if (callbacks.thrown) std::rethrow_exception(callbacks.thrown);
     check(status);
@@ -486,7 +509,7 @@ class Trainer : public Handle<chainrule_trainer, chainrule_trainer_free> {
     std::vector<double> values(64);
     std::size_t count = 0;
     check(chainrule_trainer_evaluate(get(), x.data(inputs_, "chainrule::Trainer::evaluate, x"),
-                                     y.data(outputs_, "chainrule::Trainer::evaluate, y"), address(sample_weight),
+                                     y.data(targets_, "chainrule::Trainer::evaluate, y"), address(sample_weight),
                                      values.data(), values.size(), &count));
     values.resize(count < values.size() ? count : values.size());
     return values;
@@ -513,8 +536,13 @@ class Trainer : public Handle<chainrule_trainer, chainrule_trainer_free> {
 
  private:
   Trainer(chainrule_trainer *handle, const Model &model)
-      : Handle(handle), inputs_(model.input_count()), outputs_(model.output_count()) {}
-  std::size_t inputs_, outputs_;
+      : Handle(handle), inputs_(model.input_count()), targets_(target_count()) {}
+  std::size_t target_count() const {
+    std::size_t count = 0;
+    check(chainrule_trainer_target_count(get(), &count));
+    return count;
+  }
+  std::size_t inputs_, targets_;
 
   struct Callbacks {
     const FitOptions *options;

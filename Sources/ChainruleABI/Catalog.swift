@@ -28,7 +28,11 @@ struct CatalogEntry {
     /// The groups of `chainrule_group`, in its order.
     static let groups: [[CatalogEntry]] = [
         LayerCatalog.all.map(layer),
-        LossCatalog.all.map { CatalogEntry(kind: $0.kind, attributes: $0.attributes, documentation: $0.documentation) }
+        LossCatalog.all.map {
+            CatalogEntry(
+                kind: $0.kind, className: $0.className, attributes: LossCatalog.attributes(of: $0),
+                documentation: LossCatalog.documentation(of: $0))
+        }
             + [CatalogEntry(kind: LossCatalog.none, documentation: LossCatalog.noneDocumentation)],
         OptimizerCatalog.all.map {
             CatalogEntry(kind: $0.kind, attributes: $0.attributes + commonOptimizerAttributes, documentation: $0.documentation)

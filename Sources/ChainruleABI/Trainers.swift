@@ -63,11 +63,7 @@ public func chainrule_trainer_set_metrics(_ trainer: OpaquePointer?, _ metrics: 
     guarded("chainrule_trainer_set_metrics") { () throws(ChainruleError) in
         let trainer = try trainerObject(trainer)
         let text = try requiredText(metrics, "metrics")
-        let list = try MetricCatalog.parse(text)
-        try trainer.exclusively { () throws(ChainruleError) in
-            trainer.metrics = list
-            trainer.metricsText = text
-        }
+        try trainer.exclusively { () throws(ChainruleError) in try trainer.setMetrics(text) }
     }
 }
 
@@ -93,6 +89,14 @@ public func chainrule_trainer_set_lr(_ trainer: OpaquePointer?, _ lr: Double) ->
         let trainer = try trainerObject(trainer)
         try checkRate(lr)
         trainer.update.lr = lr
+    }
+}
+
+@_cdecl("chainrule_trainer_target_count") @implementation
+public func chainrule_trainer_target_count(_ trainer: OpaquePointer?, _ count: UnsafeMutablePointer<Int>?) -> chainrule_status {
+    guarded("chainrule_trainer_target_count") { () throws(ChainruleError) in
+        let trainer = try trainerObject(trainer)
+        try required(count, "count").pointee = trainer.targetCount
     }
 }
 

@@ -38,6 +38,8 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case softmaxBackward
     case elementLoss
     case crossEntropy
+    case rowLoss
+    case connectionistLoss
     case weightSum
     case lossFinish
     // Optimizers

@@ -41,6 +41,8 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .softmaxBackward: softmaxBackwardKernel
     case .elementLoss: elementLossKernel
     case .crossEntropy: crossEntropyKernel
+    case .rowLoss: rowLossKernel
+    case .connectionistLoss: connectionistLossKernel
     case .weightSum: weightSumKernel
     case .lossFinish: lossFinishKernel
     case .sgd: sgdKernel

@@ -137,10 +137,7 @@ private struct Fit {
     }
 
     private func entry(_ batch: Int) throws(ChainruleError) -> StepPlan {
-        try trainer.plan(
-            StepKey(
-                batch: trainer.firstBatchedInput == nil ? nil : batch, labels: data.labels,
-                hasWeights: data.hasWeights, isTraining: true))
+        try trainer.plan(data.key(batch: batch, isTraining: true))
     }
 
     /// False to stop after it.
@@ -150,7 +147,7 @@ private struct Fit {
             // Streams below 2^32 belong to initial values; dropout's key is another seed.
             Philox(seed: trainer.seed, stream: 0x2_0000_0000 + UInt64(trainer.epoch)).shuffle(shuffled, count: data.count)
         }
-        var totals = LossTotals(count: trainer.losses.count)
+        var totals = LossTotals(trainer)
         let measures = trainer.makeMeasures()
         var progress = Progress()
         progress.epoch = number

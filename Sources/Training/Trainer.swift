@@ -13,8 +13,8 @@ import Tensors
 public final class Trainer: @unchecked Sendable {
     public let model: Model
     public let lossText: String
-    /// One for each output; empty for "none".
-    let losses: [any Loss]
+    /// Empty for "none".
+    let losses: [TrainedLoss]
     public let update: Update
     public let executor: Executor
     /// Held by whoever trains or evaluates.
@@ -37,13 +37,15 @@ public final class Trainer: @unchecked Sendable {
     /// Room for the caller's arrays during a step, so that a step allocates nothing.
     public let views: UnsafeMutablePointer<ArrayView>
     public let inputCount: Int
-    public var targetCount: Int { losses.count }
+    public let targetCount: Int
 
     let feeds: Feeds
     /// The input whose first dimension is the batch; nil when there is none.
     let firstBatchedInput: Int?
-    /// Bit i: output i's loss takes integer labels.
-    let labelMask: UInt32
+    /// Bit i: target i may be integer labels.
+    let labelMask: UInt64
+    /// Some loss looks at labels whose ranges depend on each other, or at a target of any size.
+    let hasFreeTargets: Bool
     private(set) var entries: [StepPlan] = []
     private(set) var current = 0
     /// The plan of the last step, while it stays bound.
@@ -55,7 +57,9 @@ public final class Trainer: @unchecked Sendable {
         try model.prepare()
         self.model = model
         lossText = loss
-        losses = try Trainer.parseLosses(loss, model)
+        losses = try TrainedLoss.parse(loss, model)
+        targetCount = losses.last?.targets.upperBound ?? 0
+        hasFreeTargets = losses.contains { $0.choice.freeTarget != nil }
         update = Update(try OptimizerChoice(optimizer))
         executor = try Executor(model: model)
         try executor.makeGradients()
@@ -64,14 +68,14 @@ public final class Trainer: @unchecked Sendable {
         seed = model.seed
         inputCount = model.inputs.count
         firstBatchedInput = model.firstBatchedInput
-        labelMask = Trainer.labelMask(losses, model)
-        feeds = Feeds(type: model.type, count: model.inputs.count + model.outputs.count + 1)
+        labelMask = losses.reduce(0) { $0 | $1.labelMask }
+        feeds = Feeds(type: model.type, count: model.inputs.count + targetCount + 1)
         // Plain memory comes last: a throw above would leave it behind.
         cancelFlag = .allocate(capacity: 1)
         cancelFlag.initialize(to: 0)
         callbackThreadBits = .allocate(capacity: 1)
         callbackThreadBits.initialize(to: 0)
-        let capacity = model.inputs.count + losses.count + 1
+        let capacity = model.inputs.count + targetCount + 1
         views = .allocate(capacity: capacity)
         views.initialize(repeating: ArrayView(data: nil, type: .float32, rank: 0), count: capacity)
     }
@@ -80,40 +84,6 @@ public final class Trainer: @unchecked Sendable {
         cancelFlag.deallocate()
         callbackThreadBits.deallocate()
         views.deallocate()
-    }
-
-    private static func parseLosses(_ text: String, _ model: Model) throws(ChainruleError) -> [any Loss] {
-        let parts = text.split(separator: ";", omittingEmptySubsequences: false).map(String.init)
-        var losses: [any Loss] = []
-        var position = 0
-        for part in parts {
-            // Spaces in place of the parts before, so that positions in messages are those in the text.
-            if let loss = try LossCatalog.make(String(repeating: " ", count: position) + part) { losses.append(loss) }
-            position += part.utf8.count + 1
-        }
-        let outputs = model.outputs.count
-        if losses.isEmpty {
-            let node = model.nodes[model.outputs[0]]
-            guard parts.count == 1, outputs == 1, node.outputShape.elementCount == 1, !node.outputShape.isBatched else {
-                throw ChainruleError(
-                    .shape, "the output under loss \"none\"", expected: "one number, not one for each sample",
-                    got: outputs == 1 ? "\(node.outputShape)" : "\(outputs) outputs")
-            }
-            return []
-        }
-        guard losses.count == outputs, parts.count == losses.count else {
-            throw ChainruleError(
-                .invalidArgument, "the number of losses", expected: "one for each of the \(outputs) outputs",
-                got: "\"\(text)\"")
-        }
-        for (index, loss) in losses.enumerated() {
-            // Refuses what can never fit, such as cross_entropy on rank 3.
-            _ = try loss.target(for: model.nodes[model.outputs[index]].outputShape, isInteger: true)
-        }
-        guard losses.count <= Control.maximumLosses else {
-            throw ChainruleError(.invalidArgument, "the number of losses", expected: "at most \(Control.maximumLosses)", got: "\(losses.count)")
-        }
-        return losses
     }
 
     // Cancelling: a store that a signal handler may do.
@@ -191,25 +161,17 @@ public final class Trainer: @unchecked Sendable {
 
     /// Bytes for a batch of this size, known before the first step: the plan tells, and takes no memory.
     public func memory(batch: Int) throws(ChainruleError) -> (parameters: Int, gradients: Int, optimizer: Int, activations: Int) {
-        let entry = try StepPlan(
-            self, StepKey(batch: firstBatchedInput == nil ? nil : batch, labels: labelMask, hasWeights: false, isTraining: true))
+        var key = StepKey(batch: firstBatchedInput == nil ? nil : batch, labels: labelMask, hasWeights: false, isTraining: true)
+        for (index, loss) in losses.enumerated() where loss.choice.freeTarget != nil { key.sizes[index] = Int32(clamping: loss.largestFreeSize) }
+        let entry = try StepPlan(self, key)
         let scratch = entry.plan.needsScratch ? Team.threadCount * kernelScratchBytes : 0
         return (model.storage?.byteCount ?? 0, executor.gradients?.byteCount ?? 0, update.byteCount, entry.plan.arenaBytes + scratch)
-    }
-
-    private static func labelMask(_ losses: [any Loss], _ model: Model) -> UInt32 {
-        var mask: UInt32 = 0
-        for (index, loss) in losses.enumerated() {
-            let shape = model.nodes[model.outputs[index]].outputShape
-            if (try? loss.target(for: shape, isInteger: true))?.classes != nil { mask |= 1 << UInt32(index) }
-        }
-        return mask
     }
 
     /// Whether array `slot` (inputs, targets, weights) has a row for each sample.
     func isBatched(_ slot: Int) -> Bool {
         if slot < inputCount { return model.nodes[model.inputs[slot]].outputShape.isBatched }
-        let output = slot - inputCount
-        return output >= losses.count || model.nodes[model.outputs[output]].outputShape.isBatched
+        let target = slot - inputCount
+        return losses.first { $0.targets.contains(target) }?.shapes[0].isBatched ?? true
     }
 }

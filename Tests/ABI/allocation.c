@@ -94,6 +94,36 @@ static void steps_of_one_sample(void) {
                         chainrule_matrix(targets, 1, CLASSES), NULL, 0);
 }
 
+/* A loss with lengths, whose labels are looked at in every step, and one over classes in the middle. */
+static void steps_of_sequences(void) {
+  static const char *const losses[3] = {"ctc", "ctc reduction=sum", "cross_entropy"};
+  int32_t lengths[4] = {20, 20, 20, 20}, counts[4] = {3, 2, 1, 0};
+  chainrule_array in = chainrule_view(x, CHAINRULE_FLOAT32, 3, 4, 20, 10, 0), weight = chainrule_vector(weights, 4), out[3];
+  int k, i;
+  data();
+  for (i = 0; i < 80; i++) labels[i] = 1 + labels[i] % 4;
+  for (k = 0; k < 3; k++) {
+    chainrule_model *model = test_model(k == 1 ? CHAINRULE_FLOAT64 : CHAINRULE_FLOAT32, 1);
+    chainrule_trainer *trainer = NULL;
+    chainrule_status worst = CHAINRULE_OK;
+    out[0] = chainrule_view(labels, CHAINRULE_INT32, 2, 4, k == 2 ? 10 : 3, 0, 0);
+    out[1] = chainrule_labels(lengths, 4), out[2] = chainrule_labels(counts, 4);
+    test_add(model, "input", "shape=20,10");
+    if (k < 2) test_add(model, "linear", "out_features=5");
+    else test_add(model, "linear", "out_features=10");
+    if (k < 2) test_add(model, "log_softmax", "");
+    REQUIRE_OK(chainrule_trainer_create(model, losses[k], "adam", &trainer));
+    for (i = 0; i < 3; i++) REQUIRE_OK(chainrule_trainer_step(trainer, &in, out, k ? &weight : NULL, NULL));
+    interpose_count(1);
+    for (i = 0; i < STEPS && worst == CHAINRULE_OK; i++) worst = chainrule_trainer_step(trainer, &in, out, k ? &weight : NULL, NULL);
+    interpose_count(0);
+    SUCCEEDS(worst);
+    CHECK_EQUAL(interpose_calls, 0);
+    chainrule_trainer_free(trainer);
+    chainrule_model_free(model);
+  }
+}
+
 /* Forward, loss, backward and update by hand may allocate (only the trainer's step promises not to), but
    no more as time goes on. */
 static void steps_by_hand(void) {
@@ -237,6 +267,7 @@ int main(void) {
   RUN(steps_that_convert);
   RUN(steps_on_strided_data);
   RUN(steps_of_one_sample);
+  RUN(steps_of_sequences);
   RUN(steps_by_hand);
   RUN(memory_is_as_told);
   RUN(asking_is_free);

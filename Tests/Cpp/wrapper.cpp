@@ -198,6 +198,23 @@ void own_loop() {
   EXPECT(optimizer.lr() == 0.5);
 }
 
+void several_predictions() {
+  const Loss loss("margin_ranking margin=1"), triplet("triplet_margin");
+  std::vector<float> a{1, 2}, b{0, 5}, target{1, 1}, da(2), db(2), dn(2);
+  const double value = loss.evaluate({view(a), view(b)}, view(target), {view(da), view(db)});
+  EXPECT(value == 2 && da == (std::vector<float>{-0.5f, -0.5f}) && db == (std::vector<float>{0.5f, 0.5f}));
+  EXPECT(loss.evaluate({view(a), view(b)}, view(target), {}) == 2);
+  const View x = view(a, {1, 2}), y = view(b, {1, 2});
+  EXPECT(triplet.evaluate({x, y, x}, {}, {view(da, {1, 2}), view(db, {1, 2}), view(dn, {1, 2})}) > 4);
+  bool refused = false;
+  try {
+    triplet.evaluate(x, y);
+  } catch (const Error &error) {
+    refused = error.status() == CHAINRULE_INVALID_ARGUMENT && error.expected() == "3 predictions, 0 targets";
+  }
+  EXPECT(refused);
+}
+
 void training() {
   const Samples samples;
   Model model = line();
@@ -277,6 +294,7 @@ int main() {
       {"graphs", graphs},
       {"lists have the right length", lists_have_the_right_length},
       {"own loop", own_loop},
+      {"several predictions", several_predictions},
       {"training", training},
       {"checkpoints", checkpoints},
       {"exceptions fly out of callbacks", exceptions_fly_out_of_callbacks},

@@ -16,7 +16,7 @@ from ._errors import StateError, check, make_error, raise_failure
 from ._library import NULL, c_text, ffi, lib
 from ._metrics import metric_names
 from .history import History
-from .losses import Loss, as_target, loss_texts
+from .losses import Loss, as_target_of, loss_texts, target_roles
 from .optimizers import Optimizer, Trainer, as_optimizer
 
 _ndarray = np.ndarray
@@ -223,10 +223,10 @@ class Training:
     def _as_targets(self, y: Any, name: str = "y") -> list[np.ndarray]:
         if tuple(self._losses) == ("none",):
             return [as_real(value, name, self._dtype) for value in as_list(y, 0, "targets")]
-        values = as_list(y, len(self._outputs), "targets")
-        texts = list(self._losses) * (len(values) if len(self._losses) == 1 else 1)
+        kinds = [kind for text in self._losses for _, kind in target_roles(text)]
+        values = as_list(y, len(kinds), "targets")
         names = [name] if len(values) == 1 else [f"{name}[{index}]" for index in range(len(values))]
-        return [as_target(text, value, label, self._dtype) for text, value, label in zip(texts, values, names)]
+        return [as_target_of(kind, value, label, self._dtype) for kind, value, label in zip(kinds, values, names)]
 
     def memory(self, batch_size: int) -> dict[str, int]:
         """Bytes that training with this batch size takes: parameters, gradients, optimizer, activations,
