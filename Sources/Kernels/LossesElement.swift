@@ -165,7 +165,7 @@ private struct LossSum<V: KernelMath> {
     @inline(__always) var value: V.Scalar { (even + odd).laneSum }
 }
 
-@inline(__always) private func lossRange<Formula: LossFormula, C: ColumnNumbers>(
+@inline(never) private func lossRange<Formula: LossFormula, C: ColumnNumbers>(
     _: Formula.Type, _ prediction: UnsafePointer<C.V.Scalar>, _ target: UnsafePointer<C.V.Scalar>,
     _ weight: RowOperand<C.V>, _ gradient: UnsafeMutablePointer<C.V.Scalar>?, _ count: Int,
     _ numbers: LossNumbers<C.V>, _ columns: C, _ factor: C.V, _ total: inout LossSum<C.V>
