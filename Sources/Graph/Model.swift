@@ -127,7 +127,7 @@ public final class Model: @unchecked Sendable {
         _ = firstBatchedInput
         _ = predictionPart
         let made = try Storage(byteCount: Int(bytes), what: "the model's parameters")
-        fill(made, seed: seed)
+        try fill(made, seed: seed)
         for (index, values) in givenValues {
             (made.pointer + parameters[index].offset).copyMemory(from: values.pointer, byteCount: parameters[index].elementCount * type.size)
         }
@@ -154,12 +154,12 @@ public final class Model: @unchecked Sendable {
 
     /// Draws all first values anew.
     public func initialize(seed: UInt64) throws(ChainruleError) {
-        fill(try prepare(), seed: seed)
+        try fill(try prepare(), seed: seed)
     }
 
     /// Element i of parameter p is a function of (seed, p, i) in the outside's order, so storage
     /// layout and type don't matter.
-    private func fill(_ storage: Storage, seed: UInt64) {
+    private func fill(_ storage: Storage, seed: UInt64) throws(ChainruleError) {
         for (index, parameter) in parameters.enumerated() {
             let random = Philox(seed: seed, stream: 0x1000_0000 + UInt64(index))
             let view = parameter.view(storage.pointer, type)
@@ -184,15 +184,13 @@ public final class Model: @unchecked Sendable {
             guard let derivation = parameter.specification.derivation,
                 let source = parameters.first(where: { $0.node == parameter.node && $0.localName == derivation.source })
             else { continue }
-            var values = [Double](repeating: 0, count: source.elementCount)
-            values.withUnsafeMutableBytes {
-                copyElements(from: source.view(storage.pointer, type), to: ArrayView($0.baseAddress, .float64, source.shape.dimensions))
-            }
-            var derived = derivation.compute(values)
-            guard derived.count == parameter.elementCount else { continue }
-            derived.withUnsafeMutableBytes {
-                copyElements(from: ArrayView($0.baseAddress, .float64, parameter.shape.dimensions), to: parameter.view(storage.pointer, type))
-            }
+            let drawn = try Storage(byteCount: source.elementCount * 8, what: "first values")
+            let derived = try Storage(byteCount: parameter.elementCount * 8, what: "first values")
+            copyElements(from: source.view(storage.pointer, type), to: ArrayView(drawn.pointer, .float64, source.shape.dimensions))
+            derivation.compute(
+                UnsafeBufferPointer(start: drawn.pointer.assumingMemoryBound(to: Double.self), count: source.elementCount),
+                UnsafeMutableBufferPointer(start: derived.pointer.assumingMemoryBound(to: Double.self), count: parameter.elementCount))
+            copyElements(from: ArrayView(derived.pointer, .float64, parameter.shape.dimensions), to: parameter.view(storage.pointer, type))
         }
     }
 
@@ -244,6 +242,7 @@ extension Parameter {
         if let values = specification.values, !values.isEmpty {
             return values[values.count == 1 ? 0 : min(element, values.count - 1)]
         }
+        if let zeros = specification.zeros, zeros.contains(element) { return 0 }
         switch specification.initializer.distribution {
         case .constant(let value): return value
         case .uniform(let low, let high): return low + (high - low) * random.uniform(UInt64(element))

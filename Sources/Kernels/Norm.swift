@@ -56,7 +56,7 @@ private func normForward<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ beg
                     V.load(arguments.input(6, V.Scalar.self) + set, n), V.load(arguments.input(7, V.Scalar.self) + set, n)
                 )
             } else {
-                moments = sets.momentsAcross(x + set, n, size)
+                moments = sets.momentsAcross(x + set, n, size, isCentred: isCentred)
             }
             let scale = V.one / (moments.variance + eps).root
             moments.mean.store(means + set, n)

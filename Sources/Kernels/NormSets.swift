@@ -95,19 +95,23 @@ extension NormSets {
 
     /// The same for `width` neighbouring sets whose runs are single elements.
     @inline(__always) func momentsAcross<V: KernelMath>(
-        _ x: UnsafePointer<V.Scalar>, _ width: Int, _ size: V.Scalar
+        _ x: UnsafePointer<V.Scalar>, _ width: Int, _ size: V.Scalar, isCentred: Bool
     ) -> (mean: V, variance: V) {
-        var total = PairSum<V>()
-        for run in 0..<runs { total.add(V.load(x + run * runStride, width), V.zero, times: V.zero) }
-        total.close()
         let sizes = V(repeating: size)
-        let guess = total.first / sizes
+        var guess = V.zero
+        if isCentred {
+            var total = PairSum<V>()
+            for run in 0..<runs { total.add(V.load(x + run * runStride, width), V.zero, times: V.zero) }
+            total.close()
+            guess = total.first / sizes
+        }
         var sum = PairSum<V>()
         for run in 0..<runs {
             let d = V.load(x + run * runStride, width) - guess
             sum.add(d, d, times: d)
         }
         sum.close()
+        if !isCentred { return (V.zero, sum.second / sizes) }
         let correction = sum.first / sizes
         let variance = sum.second / sizes - correction * correction
         return (guess + correction, V.atLeast(variance, V.zero))

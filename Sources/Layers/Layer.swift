@@ -14,13 +14,18 @@ public struct ParameterSpecification: Sendable {
     public var isTransposed = false
     /// Given first values, row-major, instead of the initialiser's.
     public var values: [Double]? = nil
-    /// First values computed from those of another parameter of the same layer, or from its own drawn ones.
+    /// Elements, row-major, that are 0 at first, whatever the initialiser says.
+    public var zeros: Range<Int>? = nil
+    /// First values computed from those of another parameter of the same layer.
     public var derivation: Derivation? = nil
 
     public struct Derivation: Sendable {
         public var source: String
-        public var compute: @Sendable ([Double]) -> [Double]
-        public init(from source: String, _ compute: @escaping @Sendable ([Double]) -> [Double]) {
+        /// From the other's elements to its own, both row-major.
+        public var compute: @Sendable (UnsafeBufferPointer<Double>, UnsafeMutableBufferPointer<Double>) -> Void
+        public init(
+            from source: String, _ compute: @escaping @Sendable (UnsafeBufferPointer<Double>, UnsafeMutableBufferPointer<Double>) -> Void
+        ) {
             self.source = source
             self.compute = compute
         }

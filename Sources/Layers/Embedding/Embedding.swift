@@ -81,14 +81,7 @@ struct EmbeddingTable {
         var specification = ParameterSpecification(
             "weight", [rows, columns],
             try Initializer(initializer, fanIn: columns, fanOut: rows, what: "attribute weight_init"))
-        if let padding {
-            let columns = columns
-            specification.derivation = .init(from: "weight") { drawn in
-                var values = drawn
-                for column in 0..<columns { values[padding * columns + column] = 0 }
-                return values
-            }
-        }
+        if let padding { specification.zeros = padding * columns..<(padding + 1) * columns }
         return specification
     }
 }

@@ -50,8 +50,8 @@ struct SpectralNorm: Layer {
         var v = ParameterSpecification("0._v", [columns], .zeros, isTrainable: false)
         let sizes = weight.sizes(around: dimension)
         let eps = eps
-        u.derivation = .init(from: "original") { singularVectors($0, sizes, eps).u }
-        v.derivation = .init(from: "original") { singularVectors($0, sizes, eps).v }
+        u.derivation = .init(from: "original") { _ = $1.update(fromContentsOf: singularVectors($0, sizes, eps).u) }
+        v.derivation = .init(from: "original") { _ = $1.update(fromContentsOf: singularVectors($0, sizes, eps).v) }
         return [ParameterSpecification("original", weight.shape, weight.initializer), u, v]
     }
 
@@ -132,7 +132,9 @@ struct SpectralNorm: Layer {
 }
 
 /// Fifteen steps of power iteration from a vector that is always the same, as PyTorch begins.
-private func singularVectors(_ values: [Double], _ sizes: (outer: Int, rows: Int, inner: Int), _ eps: Double) -> (u: [Double], v: [Double]) {
+private func singularVectors(
+    _ values: UnsafeBufferPointer<Double>, _ sizes: (outer: Int, rows: Int, inner: Int), _ eps: Double
+) -> (u: [Double], v: [Double]) {
     let (outer, rows, inner) = sizes
     let random = Philox(seed: 0, stream: 0)
     var u = [Double](repeating: 0, count: rows)

@@ -37,17 +37,16 @@ struct WeightNorm: Layer {
         var lengths = ParameterSpecification(
             "original0", dimension < 0 ? [] : Shape((0..<weight.shape.rank).map { $0 == dimension ? weight.shape[$0] : 1 }), .zeros)
         let (outer, slices, inner) = sizes
-        lengths.derivation = .init(from: "original1") { values in
-            var squares = [Double](repeating: 0, count: slices)
+        lengths.derivation = .init(from: "original1") { values, lengths in
             for o in 0..<outer {
                 for s in 0..<slices {
                     for i in 0..<inner {
                         let value = values[(o * slices + s) * inner + i]
-                        squares[s] += value * value
+                        lengths[s] += value * value
                     }
                 }
             }
-            return squares.map { $0.squareRoot() }
+            for s in 0..<slices { lengths[s] = lengths[s].squareRoot() }
         }
         return [lengths, ParameterSpecification("original1", weight.shape, weight.initializer)]
     }

@@ -83,6 +83,7 @@ def row_norms():
                 yield module(name, kind, words, lambda m=made, n=normalized, c=chosen: m(n, **c), shape)
         yield module(kind + "-many-rows", kind, "normalized_shape=3", lambda m=made: m(3), (40, 3))
         yield from batches(kind, lambda n, name: module(name, kind, "normalized_shape=3", lambda: made(3), (n, 3)))
+    yield module("rms_norm-one-number", "rms_norm", "normalized_shape=1 eps=0.5", lambda: nn.RMSNorm(1, eps=0.5), (1, 1))
     far = [50 + 5 * ((37 * i) % 101) / 101 for i in range(3 * 65)]
     yield module("layer_norm-far", "layer_norm", "normalized_shape=65", lambda: nn.LayerNorm(65), (3, 65), values=far)
 
