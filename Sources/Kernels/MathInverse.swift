@@ -2,6 +2,8 @@
 // They are written for Double, to within 4 ulp; floats go through Double and are then rounded once.
 // Coefficients: Tests/Oracle/math_coefficients.py.
 
+import CPUFeatures
+
 /// A function that is written once, for Double.
 protocol DoubleFormula {
     static func value(_ x: SIMD8<Double>) -> SIMD8<Double>
@@ -9,7 +11,7 @@ protocol DoubleFormula {
 
 /// Half of a vector of floats. Not inlined, as powerInDouble isn't.
 @inline(never) func halfThroughDouble<F: DoubleFormula>(_: F.Type, _ x: SIMD8<Float>) -> SIMD8<Float> {
-    SIMD8<Float>(F.value(SIMD8<Double>(x)))
+    cr_narrow_double8(F.value(cr_widen_float8(x)))
 }
 
 extension SIMD16<Float> {

@@ -1,5 +1,7 @@
 // Functions of two variables that are written once, for Double, as those of MathInverse.swift are.
 
+import CPUFeatures
+
 protocol DoublePairFormula {
     static func value(_ x: SIMD8<Double>, _ y: SIMD8<Double>) -> SIMD8<Double>
 }
@@ -8,7 +10,7 @@ protocol DoublePairFormula {
 @inline(never) func halfThroughDouble<F: DoublePairFormula>(
     _: F.Type, _ x: SIMD8<Float>, _ y: SIMD8<Float>
 ) -> SIMD8<Float> {
-    SIMD8<Float>(F.value(SIMD8<Double>(x), SIMD8<Double>(y)))
+    cr_narrow_double8(F.value(cr_widen_float8(x), cr_widen_float8(y)))
 }
 
 /// The angle of the point (x, y), -pi to pi; zeros and infinities as in C.

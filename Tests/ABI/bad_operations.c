@@ -76,7 +76,7 @@ static void reductions(void) {
       {"topk", "", "1", "k"}, {"topk", "k=5", "1", "k"}, {"topk", "k=-1", "1", "k"}, {"topk", "k=1 dim=0", "1", "batch"}, {"topk", "k=1 dim=7", "1", "dim"},
       {"einsum", "", "11", "equation"}, {"einsum", "equation=", "1", "equation"}, {"einsum", "equation=bij", "11", "2 inputs"},
       {"einsum", "equation=bi,bij->b", "11", "dimensions"}, {"einsum", "equation=bij->bk", "1", "result"}, {"einsum", "equation=bij->bii", "1", "result"},
-      {"einsum", "equation=bij->jb", "1", "batch"}, {"einsum", "equation=bij,bjk->bik", "12", "sizes"}, {"einsum", "equation=b1j->b", "1", "letters"},
+      {"einsum", "equation=bij->jb", "1", "batch"}, {"einsum", "equation=bij,bjk->bik", "12", "sizes"}, {"einsum", "equation=b1j->b", "1", "letters"}, {"einsum", "equation=bij,cij->bc", "12", "batch"},
       {"einsum", "equation=bij-bj", "1", "letters"}, {"einsum", "equation=b..->b", "1", "letters"}, {"einsum", "equation=......->", "1", "letters"},
       {"einsum", "equation=bij->bi->b", "1", "letters"}, {"einsum", "equation=bi...jkl->b", "1", "dimensions"}};
   refuse(cases, sizeof cases / sizeof *cases, refused);

@@ -25,7 +25,11 @@ struct Einsum: CompositeLayer {
                 sizes[label] = size
             }
         }
-        let batch = sizes.first { $0.value == Shape.batch }?.key
+        let open = sizes.filter { $0.value == Shape.batch }
+        guard open.count <= 1 else {
+            throw ChainruleError(.attribute, "einsum's equation", expected: "one letter for the batch of all inputs", got: equation)
+        }
+        let batch = open.first?.key
         if let batch, let place = parsed.output.firstIndex(of: batch), place != 0 {
             throw ChainruleError(.attribute, "einsum's equation", expected: "the batch first in the result", got: equation)
         }
