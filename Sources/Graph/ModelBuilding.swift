@@ -56,9 +56,12 @@ extension Model {
 
     private static func type(of kind: String) throws(ChainruleError) -> any LayerDescription.Type {
         if let type = LayerCatalog.type(of: kind) { return type }
+        // The whole catalog would fill the message: the kinds that begin alike.
+        let start = kind.lowercased().prefix(2)
+        let near = LayerCatalog.kinds.filter { start.count == 2 && $0.hasPrefix(start) }
         throw ChainruleError(
-            .attribute, "the kind of a node", expected: "one of \(LayerCatalog.kinds.joined(separator: ", "))",
-            got: "\"\(kind)\"")
+            .attribute, "the kind of a node",
+            expected: "a kind of the catalog" + (near.isEmpty ? "" : ", such as \(near.prefix(12).joined(separator: ", "))"), got: "\"\(kind)\"")
     }
 
     /// Which inputs these are.

@@ -22,17 +22,26 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case binaryBackwardFlat
     case binaryBackwardStrided
     case accumulate
+    case select
     // Reductions
     case reduceFlat
     case reduceFlatFinish
     case reduceColumns
     case reduceStrided
+    case foldRows
+    case foldRowsBackward
+    case foldPosition
+    case cumulateRows
+    case cumulateProductBackward
+    case sortRows
     // Copies
     case copyStrided
     case fill
     case gatherRows
     case gatherLabels
     case checkIndices
+    case gatherAlong
+    case scatterAlong
     // Softmax and losses
     case softmaxForward
     case softmaxBackward

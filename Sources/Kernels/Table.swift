@@ -28,15 +28,24 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .binaryBackwardFlat: binaryBackwardFlatKernel
     case .binaryBackwardStrided: binaryBackwardStridedKernel
     case .accumulate: accumulateKernel
+    case .select: selectKernel
     case .reduceFlat: reduceFlatKernel
     case .reduceFlatFinish: reduceFlatFinishKernel
     case .reduceColumns: reduceColumnsKernel
     case .reduceStrided: reduceStridedKernel
+    case .foldRows: foldRowsKernel
+    case .foldRowsBackward: foldRowsBackwardKernel
+    case .foldPosition: foldPositionKernel
+    case .cumulateRows: cumulateRowsKernel
+    case .cumulateProductBackward: cumulateProductBackwardKernel
+    case .sortRows: sortRowsKernel
     case .copyStrided: copyStridedKernel
     case .fill: fillKernel
     case .gatherRows: gatherRowsKernel
     case .gatherLabels: gatherLabelsKernel
     case .checkIndices: checkIndicesKernel
+    case .gatherAlong: gatherAlongKernel
+    case .scatterAlong: scatterAlongKernel
     case .softmaxForward: softmaxForwardKernel
     case .softmaxBackward: softmaxBackwardKernel
     case .elementLoss: elementLossKernel

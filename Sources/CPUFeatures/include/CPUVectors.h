@@ -7,6 +7,12 @@ typedef unsigned long long cr_words8 __attribute__((ext_vector_type(8)));
 typedef uint32_t cr_uint16 __attribute__((ext_vector_type(16)));
 typedef int32_t cr_int16 __attribute__((ext_vector_type(16)));
 
+/* Eight floats as doubles and back. The standard library's conversions may be left as functions of their own, which
+   the linker could keep for the whole library. */
+typedef float cr_float8 __attribute__((ext_vector_type(8)));
+CR_INLINE cr_double8 cr_widen_float8(cr_float8 v) { return __builtin_convertvector(v, cr_double8); }
+CR_INLINE cr_float8 cr_narrow_double8(cr_double8 v) { return __builtin_convertvector(v, cr_float8); }
+
 CR_INLINE cr_float16 cr_root_float16(cr_float16 v) { return __builtin_elementwise_sqrt(v); }
 CR_INLINE cr_double8 cr_root_double8(cr_double8 v) { return __builtin_elementwise_sqrt(v); }
 
