@@ -33,6 +33,10 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case crossEntropy
     case weightSum
     case lossFinish
+    // Attention
+    case attentionForward
+    case attentionBackward
+    case rotatePairs
     // Optimizers
     case sgd
     case adam
@@ -49,7 +53,7 @@ public enum KernelName: Int, CaseIterable, Sendable {
 
 extension KernelName {
     /// Whether it works in its thread's scratch.
-    public var needsScratch: Bool { self == .matrixMultiply }
+    public var needsScratch: Bool { self == .matrixMultiply || self == .attentionForward || self == .attentionBackward }
 }
 
 /// What a CPU level's matrix product is built for; sizes of its register tile.

@@ -33,6 +33,9 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .checkIndices: checkIndicesKernel
     case .softmaxForward: softmaxForwardKernel
     case .softmaxBackward: softmaxBackwardKernel
+    case .attentionForward: attentionForwardKernel
+    case .attentionBackward: attentionBackwardKernel
+    case .rotatePairs: rotatePairsKernel
     case .elementLoss: elementLossKernel
     case .crossEntropy: crossEntropyKernel
     case .weightSum: weightSumKernel

@@ -112,11 +112,11 @@ public final class Program {
     deinit { for table in tables { table.deallocate() } }
 
     /// A table for a kernel, kept as long as the program.
-    public func table(_ space: StridedSpace) -> Value {
-        let pointer = UnsafeMutablePointer<StridedSpace>.allocate(capacity: 1)
+    public func table<T: BitwiseCopyable>(_ space: T) -> Value {
+        let pointer = UnsafeMutablePointer<T>.allocate(capacity: 1)
         pointer.initialize(to: space)
         tables.append(UnsafeMutableRawPointer(pointer))
-        return value(bytes: MemoryLayout<StridedSpace>.size, home: .table(tables.count - 1))
+        return value(bytes: MemoryLayout<T>.size, home: .table(tables.count - 1))
     }
 
     /// Numbers that kernels read, in the program's type, kept as long as the program.
