@@ -91,7 +91,8 @@ public enum ModelFile {
                 continue
             }
             used.insert(entry.name)
-            guard let view = file.view(entry), view.type.isReal else {
+            // What isn't trained may be a count: PyTorch keeps num_batches_tracked as a whole number.
+            guard let view = file.view(entry), view.type.isReal || !parameter.isTrainable else {
                 throw ChainruleError(
                     .format, "tensor \"\(entry.name)\"", expected: "F32 or F64 of at most \(Shape.maximumRank) dimensions",
                     got: "\(entry.typeName) \(entry.shape)")

@@ -165,6 +165,20 @@ public final class Model: @unchecked Sendable {
                 }
             }
         }
+        for parameter in parameters {
+            guard let derivation = parameter.specification.derivation,
+                let source = parameters.first(where: { $0.node == parameter.node && $0.localName == derivation.source })
+            else { continue }
+            var values = [Double](repeating: 0, count: source.elementCount)
+            values.withUnsafeMutableBytes {
+                copyElements(from: source.view(storage.pointer, type), to: ArrayView($0.baseAddress, .float64, source.shape.dimensions))
+            }
+            var derived = derivation.compute(values)
+            guard derived.count == parameter.elementCount else { continue }
+            derived.withUnsafeMutableBytes {
+                copyElements(from: ArrayView($0.baseAddress, .float64, parameter.shape.dimensions), to: parameter.view(storage.pointer, type))
+            }
+        }
     }
 
     /// Runs a body that changes the parameters; readers are waited for.

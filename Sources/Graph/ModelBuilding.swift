@@ -153,7 +153,9 @@ extension Model {
         of layer: any Layer, _ shapes: [Shape], _ name: String, isItself: Bool
     ) throws(ChainruleError) -> [Int] {
         var added: [Parameter] = []
-        for specification in try layer.parameters(shapes) {
+        let specifications = try layer.parameters(shapes)
+        let isItself = isItself && specifications.count == 1
+        for specification in specifications {
             var specification = specification
             specification.shape = try specification.shape.validated(what: "parameter \(specification.name)")
             // A node that is nothing but its tensor gives it its own name.

@@ -71,6 +71,11 @@ public final class PlanBuilder {
                 outputShapes: shapes, inputs: inputs, parameters: parameters, gradients: gradients,
                 randomState: randomState)
             program.node = index
+            do throws(ChainruleError) {
+                try node.layer.check(inputShapes, isTraining: request.isTraining)
+            } catch {
+                throw error.at(node: "\(node.kind) \"\(node.name)\"")
+            }
             if let output = node.selectedOutput {
                 emitter.setOutput(as: emitters[node.inputs[0]].output(output))
             } else if let inputIndex = node.inputIndex {

@@ -49,6 +49,21 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case randomUniform
     case randomNormal
     case dropout
+    // Normalisation
+    case normForward
+    case normBackward
+    case runningStatistics
+    case weightNormForward
+    case weightNormBackward
+    case channelWindow
+    // Embeddings
+    case gatherNormalized
+    case renormalizeRows
+    case embeddingLists
+    case embeddingBackward
+    case bagPlan
+    case bagForward
+    case bagWeightBackward
 }
 
 extension KernelName {

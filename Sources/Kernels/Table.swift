@@ -50,5 +50,18 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .randomUniform: randomUniformKernel
     case .randomNormal: randomNormalKernel
     case .dropout: dropoutKernel
+    case .normForward: normForwardKernel
+    case .normBackward: normBackwardKernel
+    case .runningStatistics: runningStatisticsKernel
+    case .weightNormForward: weightNormForwardKernel
+    case .weightNormBackward: weightNormBackwardKernel
+    case .channelWindow: channelWindowKernel
+    case .gatherNormalized: gatherNormalizedKernel
+    case .renormalizeRows: renormalizeRowsKernel
+    case .embeddingLists: embeddingListsKernel
+    case .embeddingBackward: embeddingBackwardKernel
+    case .bagPlan: bagPlanKernel
+    case .bagForward: bagForwardKernel
+    case .bagWeightBackward: bagWeightBackwardKernel
     }
 }

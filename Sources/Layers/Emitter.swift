@@ -63,7 +63,9 @@ public final class Emitter {
     public func parameter(_ name: String) -> Value? { parameterValues[name] }
 
     /// Appends operations that change what the layer keeps from step to step (running statistics). They
-    /// run when the step has succeeded, so that a failed one leaves no trace.
+    /// run when the step has succeeded, just before the update of the parameters, so that a failed one
+    /// leaves no trace. They may read what the forward pass computed, and write parameters only: in a
+    /// context they run before the backward pass.
     public func atCommit(_ body: @escaping (Program) -> Void) { program.atCommit(node: node, body) }
 
     /// Whole numbers of an input, each checked to be from 0 to under `limit`; others fail the step.

@@ -14,6 +14,17 @@ public struct ParameterSpecification: Sendable {
     public var isTransposed = false
     /// Given first values, row-major, instead of the initialiser's.
     public var values: [Double]? = nil
+    /// First values computed from those of another parameter of the same layer, or from its own drawn ones.
+    public var derivation: Derivation? = nil
+
+    public struct Derivation: Sendable {
+        public var source: String
+        public var compute: @Sendable ([Double]) -> [Double]
+        public init(from source: String, _ compute: @escaping @Sendable ([Double]) -> [Double]) {
+            self.source = source
+            self.compute = compute
+        }
+    }
 
     public init(
         _ name: String, _ shape: Shape, _ initializer: Initializer, isTrainable: Bool = true, isTransposed: Bool = false,
@@ -92,6 +103,9 @@ public protocol Layer: LayerDescription {
     /// be predicted in parts. Called with input shapes that may hold the open batch.
     func mixesSamples(_ inputs: [Shape]) -> Bool
 
+    /// Refuses what only the batch's size tells to be impossible. Called with whole shapes, before `forward`.
+    func check(_ inputs: [Shape], isTraining: Bool) throws(ChainruleError)
+
     /// Appends the operations that compute the outputs.
     func forward(_ emit: Emitter)
 
@@ -109,4 +123,5 @@ extension Layer {
     }
     public func parameters(_ inputs: [Shape]) throws(ChainruleError) -> [ParameterSpecification] { [] }
     public func mixesSamples(_ inputs: [Shape]) -> Bool { false }
+    public func check(_ inputs: [Shape], isTraining: Bool) throws(ChainruleError) {}
 }

@@ -84,7 +84,7 @@ public struct Operation: Sendable {
 /// The parts of a step, in order; each can be run by itself.
 public enum Phase: Int, CaseIterable, Sendable {
     case forward, loss, backward, check, update
-    /// After a step that succeeded: what layers keep for the next one.
+    /// In a step that has succeeded, run just before `update`: what layers keep for the next one.
     case commit
 }
 

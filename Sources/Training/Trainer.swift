@@ -142,21 +142,14 @@ public final class Trainer: @unchecked Sendable {
         guard loss.isFinite else { throw diagnose(entry, loss) }
         executor.run(entry.plan, .backward)
         if entry.updatesDirectly {
-            if update.apply(executor, by: entry.plan) { return commit(entry, loss) }
+            if update.apply(executor, by: entry.plan) { return loss }
             try findGradients(entry)
         }
-        guard update.apply(executor) else {
+        guard update.apply(executor, committing: entry.plan) else {
             throw ChainruleError(
                 .nonFinite, "a gradient", expected: "finite numbers", got: "NaN or infinity; the parameters are as before the step",
                 node: entry.nodeOfNonFiniteGradient(executor))
         }
-        return commit(entry, loss)
-    }
-
-    /// What layers keep from step to step changes now that the step has succeeded.
-    @inline(__always)
-    private func commit(_ entry: StepPlan, _ loss: Double) -> Double {
-        if entry.plan.hasCommits { executor.run(entry.plan, .commit) }
         return loss
     }
 

@@ -129,11 +129,13 @@ public final class Update: @unchecked Sendable {
 
     /// Changes the parameters along the executor's gradients; false, and nothing changed, when a
     /// gradient is NaN or infinite. Allocates nothing.
+    /// - committing: the plan of the step whose layers change what they keep, once it is known to succeed.
     @inline(__always)
-    public func apply(_ executor: Executor) -> Bool {
+    public func apply(_ executor: Executor, committing step: Plan? = nil) -> Bool {
         guard let plan else { return true }
         executor.run(plan, .check)
         guard executor.control.pointer.load(fromByteOffset: Control.nonFinite, as: Int32.self) == 0 else { return false }
+        if let step, step.hasCommits { executor.run(step, .commit) }
         run(plan, executor)
         return true
     }
@@ -143,6 +145,7 @@ public final class Update: @unchecked Sendable {
     func apply(_ executor: Executor, by plan: Plan) -> Bool {
         executor.run(plan, .check)
         guard executor.control.pointer.load(fromByteOffset: Control.nonFinite, as: Int32.self) == 0 else { return false }
+        if plan.hasCommits { executor.run(plan, .commit) }
         run(plan, executor)
         return true
     }

@@ -33,13 +33,19 @@ struct Dropout: Layer {
     private func isActive(_ emit: Emitter) -> Bool { emit.isTraining && probability > 0 }
 
     private func drop(_ emit: Emitter, from x: Value, into y: Value) {
-        let count = emit.inputShapes[0].elementCount
-        emit.program.call(
-            .dropout, [Operand(0, x, .read), Operand(1, emit.randomState, .read), Operand(2, y, .write)],
-            pieces: flatPieces(count), cost: Double(count), inPlace: (x, y)
+        emit.drop(probability, from: x, into: y, count: emit.inputShapes[0].elementCount)
+    }
+}
+
+extension Emitter {
+    /// y = x / (1 - p) where x is kept, else 0; the same choices each time in a step.
+    func drop(_ probability: Double, from x: Value, into y: Value, count: Int) {
+        program.call(
+            .dropout, [Operand(0, x, .read), Operand(1, randomState, .read), Operand(2, y, .write)], pieces: flatPieces(count),
+            cost: Double(count), inPlace: (x, y)
         ) {
             $0.integers[0] = count
-            $0.integers[1] = emit.node
+            $0.integers[1] = node
             $0.scalars[0] = probability
         }
     }
