@@ -140,7 +140,7 @@ extension MultiheadAttention {
     func extend(_ emit: Emitter) {
         guard freeKeys > 0 else { return }
         let (batch, keys) = (emit.inputShapes[key][0], emit.inputShapes[key][1])
-        for (name, part, bias) in [("key", AttentionProjection.Part.key, "bias_k"), ("value", .value, "bias_v")] {
+        for (name, part, bias) in [("key", AttentionProjection.Part.key, "bias_k"), ("value", AttentionProjection.Part.value, "bias_v")] {
             let source = headArray(emit, part)
             let target = extended(emit, name).array
             let strides = [target.strides.batch, size, 1]

@@ -132,7 +132,7 @@ struct MultiheadAttention: Layer {
 
     func forward(_ emit: Emitter) {
         guard let outWeight = emit.parameter("out_proj.weight") else { return }
-        let projections = projections(emit)
+        let projections = self.projections(emit)
         for (place, projection) in projections.enumerated() {
             let rows = emit.workspace(elements: projection.rows * projection.width)
             emit.save("projection\(place)", rows)
@@ -141,7 +141,7 @@ struct MultiheadAttention: Layer {
         let rows = emit.inputShapes[query][0] * emit.inputShapes[query][1]
         emit.save("attended", emit.workspace(elements: rows * size))
         extend(emit)
-        let attention = attention(emit)
+        let attention = self.attention(emit)
         emit.save("logSums", attention.logSums)
         attention.forward(emit.program)
         emit.program.matrixProduct(
@@ -161,9 +161,9 @@ struct MultiheadAttention: Layer {
         let dAttended = emit.workspace(elements: rows * size)
         program.matrixProduct(m: rows, n: size, k: size, a: dy, b: outWeight, transposeB: true, into: dAttended)
 
-        var attention = attention(emit)
+        var attention = self.attention(emit)
         if let logSums = emit.saved("logSums") { attention.logSums = logSums }
-        let projections = projections(emit)
+        let projections = self.projections(emit)
         let gradients = projections.map { emit.workspace(elements: $0.rows * $0.width) }
         let shape = attention.shape
         let full = Shape([shape.batch, heads, shape.queries, shape.keys - shape.freeKeys])
@@ -186,8 +186,7 @@ struct MultiheadAttention: Layer {
         }
         var arrived: [Int: Value] = [:]
         for (projection, gradient) in zip(projections, gradients) {
-            let toInput = projection.backward(emit, from: gradient)
-            guard let toInput else { continue }
+            guard let toInput = projection.backward(emit, from: gradient) else { continue }
             if let other = arrived[projection.input] {
                 let sum = emit.workspace(elements: emit.inputShapes[projection.input].elementCount)
                 program.addFlat(other, toInput, into: sum, count: emit.inputShapes[projection.input].elementCount)

@@ -61,7 +61,7 @@ struct SinusoidalPositions: Layer {
             let frequency = 1 / pow(10000, Double(column / 2 * 2) / Double(size))
             for position in 0..<time {
                 let angle = Double(position) * frequency
-                table[position * size + column] = column % 2 == 0 ? sin(angle) : cosin(angle)
+                table[position * size + column] = column % 2 == 0 ? sin(angle) : cos(angle)
             }
         }
         return table

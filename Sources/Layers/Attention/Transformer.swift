@@ -74,14 +74,14 @@ struct Transformer: CompositeLayer {
     static let className: String? = "Transformer"
     static let documentation =
         "an encoder of src and a decoder of tgt that looks at it, each with a layer_norm at its end (Vaswani et al. 2017); src [batch, "
-        + "source, d_model], tgt [batch, time, d_model], masks as in multihead_attention; weights are xavier_uniform"
+        + "source, d_model], tgt [batch, time, d_model], masks as in multihead_attention; linear1 and linear2 are xavier_uniform"
     static let attributes =
         [
             AttributeSpecification("d_model", .integer(.sizes), default: "512", "size of a position"),
             AttributeSpecification("nhead", .integer(.sizes), default: "8", "heads; they divide d_model"),
             AttributeSpecification("num_encoder_layers", .integer(1...1024), default: "6", "layers of the encoder"),
             AttributeSpecification("num_decoder_layers", .integer(1...1024), default: "6", "layers of the decoder"),
-        ] + TransformerSettings.attributes.dropFirst(2) + [AttributeSpecification("src_is_causal", .boolean, default: "false", "the encoder's causality")]
+        ] + Array(TransformerSettings.attributes.dropFirst(2)) + [AttributeSpecification("src_is_causal", .boolean, default: "false", "the encoder's causality")]
         + TransformerDecoderLayer.causal
     static let inputCount = 2...8
     static let inputRoles = [

@@ -163,7 +163,7 @@ struct TransformerSettings: Sendable {
     private func attention(
         _ graph: any GraphBuilding, _ query: Int, _ memory: Int?, _ mask: Int?, _ padding: Int?, _ isCausal: Bool, _ name: String
     ) throws(ChainruleError) -> Int {
-        let given = [("query", query), ("key", memory), ("key_padding_mask", padding), ("attn_mask", mask)].filter { $0.1 != nil }
+        let given: [(String, Int?)] = [("query", query), ("key", memory), ("key_padding_mask", padding), ("attn_mask", mask)].filter { $0.1 != nil }
         let words = [
             "embed_dim=\(size)", "num_heads=\(heads)", "dropout=\(dropout)", "bias=\(hasBias)", "is_causal=\(isCausal)",
             "inputs=\(given.map { $0.0 }.joined(separator: ","))",
