@@ -1,4 +1,8 @@
 /* Attention: what is refused, and that work cut in other ways gives the same bits. */
+#define _DEFAULT_SOURCE
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "support.h"
 
 enum { MOST = 8 };
@@ -84,6 +88,7 @@ static void transformers(void) {
   REFUSED(shape, "6", INPUTS("shape=3,6"), "transformer_encoder_layer", "d_model=8 nhead=4");
   REFUSED(word, "activation", INPUTS("shape=3,6"), "transformer_encoder_layer", "d_model=6 nhead=2 activation=tanh");
   REFUSED(word, "dropout", INPUTS("shape=3,6"), "transformer_encoder_layer", "d_model=6 nhead=2 dropout=2");
+  REFUSED(word, "batch_first", INPUTS("shape=3,6"), "transformer_encoder_layer", "d_model=6 nhead=2 batch_first=false");
   REFUSED(word, "dim_feedforward", INPUTS("shape=3,6"), "transformer_encoder_layer", "d_model=6 nhead=2 dim_feedforward=0");
   REFUSED(shape, "key_padding_mask", INPUTS("shape=3,6", "shape=4"), "transformer_encoder_layer", "d_model=6 nhead=2 inputs=src,src_key_padding_mask");
   REFUSED(count, "inputs", INPUTS("shape=3,6"), "transformer_decoder_layer", "d_model=6 nhead=2");
@@ -178,6 +183,43 @@ static void dropped_weights(void) {
   for (i = 0; i < part; i++) CHECK(all[i] == 0);
 }
 
+/* ---- arrays that end where memory ends ---- */
+
+static float *at_the_end(size_t count, uint64_t seed) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE), room = (count * sizeof(float) + page - 1) / page * page;
+  char *memory = (char *)mmap(NULL, room + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  float *values;
+  if (memory == MAP_FAILED || mprotect(memory + room, page, PROT_NONE) != 0) return NULL;
+  values = (float *)(memory + room) - count;
+  test_fill(values, count, seed);
+  return values;
+}
+
+static void ends_of_arrays(void) {
+  static const int sizes[][4] = {{1, 1, 1, 1}, {3, 5, 7, 3}, {17, 33, 16, 17}, {65, 131, 5, 37}, {2, 129, 67, 1}};
+  size_t k;
+  for (k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+    const int time = sizes[k][0], keys = sizes[k][1], size = sizes[k][2], wide = sizes[k][3];
+    const int shapes[4][2] = {{time, size}, {keys, size}, {keys, wide}, {time, keys}};
+    chainrule_model *model = test_model(CHAINRULE_FLOAT32, 0);
+    chainrule_node nodes[4];
+    chainrule_array inputs[4], output;
+    char text[60];
+    int i;
+    for (i = 0; i < 4; i++) {
+      float *values = at_the_end(2 * (size_t)shapes[i][0] * (size_t)shapes[i][1], (uint64_t)i);
+      REQUIRE(values != NULL);
+      snprintf(text, sizeof text, "shape=%d,%d", shapes[i][0], shapes[i][1]);
+      REQUIRE_OK(chainrule_model_add_node(model, "input", text, NULL, 0, &nodes[i]));
+      inputs[i] = chainrule_view(values, CHAINRULE_FLOAT32, 3, 2, shapes[i][0], shapes[i][1], 0);
+    }
+    output = chainrule_view(at_the_end(2 * (size_t)time * (size_t)wide, 9), CHAINRULE_FLOAT32, 3, 2, time, wide, 0);
+    REQUIRE_OK(chainrule_model_add_node(model, "scaled_dot_product_attention", "", nodes, 4, NULL));
+    REQUIRE_OK(chainrule_model_predict(model, inputs, &output));
+    chainrule_model_free(model);
+  }
+}
+
 int main(void) {
   TEST_MAIN("bad_attention");
   RUN(products);
@@ -186,5 +228,6 @@ int main(void) {
   RUN(positions);
   RUN(same_bits_in_a_batch);
   RUN(dropped_weights);
+  RUN(ends_of_arrays);
   return test_finish();
 }

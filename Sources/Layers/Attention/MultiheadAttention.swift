@@ -12,7 +12,8 @@ struct MultiheadAttention: Layer {
         "attention in num_heads heads of embed_dim/num_heads with projections of query, key, value and output; inputs "
         + "[batch, time, size]; without key and value: self-attention, without value: the key is the value. attn_mask is added to "
         + "the scores: [time, source] or what broadcasts to [batch, heads, time, source]; key_padding_mask [batch, source], real or "
-        + "whole numbers: keys that are not 0 there are ignored. A query without keys gets 0 from its heads"
+        + "whole numbers: keys that are not 0 there are ignored. A query without keys gets 0 from its heads. With kdim or vdim q_proj_weight, k_proj_weight "
+        + "and v_proj_weight stand in for in_proj_weight; bias_k and bias_v are those of add_bias_kv"
     static let attributes = [
         AttributeSpecification("embed_dim", .integer(.sizes), "size of queries and of the output"),
         AttributeSpecification("num_heads", .integer(.sizes), "heads; they divide embed_dim"),
@@ -22,14 +23,14 @@ struct MultiheadAttention: Layer {
         AttributeSpecification("add_zero_attn", .boolean, default: "false", "whether a key and value of zeros are added, which every query sees"),
         AttributeSpecification("kdim", .integer(.sizes), optional: true, "size of keys; without it embed_dim"),
         AttributeSpecification("vdim", .integer(.sizes), optional: true, "size of values; without it embed_dim"),
-        AttributeSpecification("batch_first", .boolean, default: "true", "must be true: inputs are [batch, time, size]"),
+        batchFirst,
         AttributeSpecification("is_causal", .boolean, default: "false", "whether query i sees keys 0 to i only; a mask may be given besides"),
     ]
     static let inputCount = 1...5
     static let inputRoles = ["query", "key", "value", "key_padding_mask", "attn_mask"]
     static let eitherInputs: Set<String> = ["key_padding_mask"]
     static let parameterShapes = [
-        (name: "in_proj_weight", shape: "[3 embed_dim, embed_dim]"), (name: "q_proj_weight", shape: "[embed_dim, embed_dim], in place of it with kdim or vdim"),
+        (name: "in_proj_weight", shape: "[3 embed_dim, embed_dim]"), (name: "q_proj_weight", shape: "[embed_dim, embed_dim]"),
         (name: "k_proj_weight", shape: "[embed_dim, kdim]"), (name: "v_proj_weight", shape: "[embed_dim, vdim]"),
         (name: "in_proj_bias", shape: "[3 embed_dim]"), (name: "bias_k", shape: "[1, 1, embed_dim]"), (name: "bias_v", shape: "[1, 1, embed_dim]"),
         (name: "out_proj.weight", shape: "[embed_dim, embed_dim]"), (name: "out_proj.bias", shape: "[embed_dim]"),
@@ -72,11 +73,18 @@ struct MultiheadAttention: Layer {
         guard size <= 1 << 30, keySize <= 1 << 30, valueSize <= 1 << 30 else {
             throw ChainruleError(.attribute, "\(Self.kind)'s sizes", expected: "at most \(1 << 30)", got: "\(max(size, keySize, valueSize))")
         }
-        guard attributes.boolean("batch_first") else {
-            throw ChainruleError(.attribute, "\(Self.kind)'s batch_first", expected: "true: inputs are [batch, time, size]", got: "\"false\"")
-        }
+        try Self.checkBatchFirst(attributes)
         guard attributes.input("value") == nil || attributes.input("key") != nil else {
             throw ChainruleError(.attribute, "\(Self.kind)'s inputs", expected: "a key where there is a value", got: "a value alone")
+        }
+    }
+
+    /// PyTorch's name for the only layout there is here.
+    static let batchFirst = AttributeSpecification("batch_first", .boolean, default: "true", "must be true: arrays are [batch, time, size]")
+
+    static func checkBatchFirst(_ attributes: Attributes) throws(ChainruleError) {
+        guard attributes.boolean("batch_first") else {
+            throw ChainruleError(.attribute, "attribute batch_first", expected: "true: arrays are [batch, time, size]", got: "\"false\"")
         }
     }
 

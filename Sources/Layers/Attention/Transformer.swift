@@ -26,7 +26,7 @@ struct TransformerEncoder: CompositeLayer {
     let roles: [String]
 
     init(_ attributes: Attributes) throws(ChainruleError) {
-        settings = TransformerSettings(attributes)
+        settings = try TransformerSettings(attributes)
         count = attributes.integer("num_layers")
         hasNorm = attributes.boolean("norm")
         isCausal = attributes.boolean("is_causal")
@@ -57,7 +57,7 @@ struct TransformerDecoder: CompositeLayer {
     let roles: [String]
 
     init(_ attributes: Attributes) throws(ChainruleError) {
-        settings = TransformerSettings(attributes)
+        settings = try TransformerSettings(attributes)
         count = attributes.integer("num_layers")
         hasNorm = attributes.boolean("norm")
         causal = (attributes.boolean("tgt_is_causal"), attributes.boolean("memory_is_causal"))
@@ -100,7 +100,7 @@ struct Transformer: CompositeLayer {
     let roles: [String]
 
     init(_ attributes: Attributes) throws(ChainruleError) {
-        var settings = TransformerSettings(attributes)
+        var settings = try TransformerSettings(attributes)
         settings.weightInitializer = "xavier_uniform"
         self.settings = settings
         encoderLayers = attributes.integer("num_encoder_layers")

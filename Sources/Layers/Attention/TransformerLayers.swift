@@ -24,7 +24,7 @@ struct TransformerEncoderLayer: CompositeLayer {
     let roles: [String]
 
     init(_ attributes: Attributes) throws(ChainruleError) {
-        settings = TransformerSettings(attributes)
+        settings = try TransformerSettings(attributes)
         isCausal = attributes.boolean("is_causal")
         roles = attributes.inputRoles
     }
@@ -62,7 +62,7 @@ struct TransformerDecoderLayer: CompositeLayer {
     let roles: [String]
 
     init(_ attributes: Attributes) throws(ChainruleError) {
-        settings = TransformerSettings(attributes)
+        settings = try TransformerSettings(attributes)
         causal = (attributes.boolean("tgt_is_causal"), attributes.boolean("memory_is_causal"))
         roles = attributes.inputRoles
     }
@@ -95,6 +95,7 @@ struct TransformerSettings: Sendable {
         AttributeSpecification("dropout", .real(.probability), default: "0.1", "of attention weights, of the activation, and of what is added"),
         AttributeSpecification("activation", .word(["relu", "gelu"]), default: "relu", "between the linear layers"),
         AttributeSpecification("layer_norm_eps", .real(.notNegative), default: "1e-05", "of the layer norms"),
+        MultiheadAttention.batchFirst,
         AttributeSpecification("norm_first", .boolean, default: "false", "whether norms come before attention and linear layers, not after"),
         AttributeSpecification("bias", .boolean, default: "true", "whether linear layers, projections and norms have biases"),
     ]
@@ -110,7 +111,8 @@ struct TransformerSettings: Sendable {
     /// Of the linear layers.
     var weightInitializer = "default"
 
-    init(_ attributes: Attributes) {
+    init(_ attributes: Attributes) throws(ChainruleError) {
+        try MultiheadAttention.checkBatchFirst(attributes)
         size = attributes.integer("d_model")
         heads = attributes.integer("nhead")
         inner = attributes.integer("dim_feedforward")

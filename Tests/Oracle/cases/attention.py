@@ -174,7 +174,7 @@ def composite(name, kind, attributes, make, shapes, call=None, masks=()):
         nodes.append(source(tensor.shape, batched))
         inputs.append(tensor)
         roles.append(role)
-    nodes.append((kind, list(range(len(inputs))), f"{attributes} dropout=0 inputs={','.join(roles)}"))
+    nodes.append((kind, list(range(len(inputs))), f"{attributes} dropout=0 batch_first=true inputs={','.join(roles)}"))
     net = make()
     generator = torch.Generator().manual_seed(6)
     parameters = {f"0.{key}": torch.rand(value.shape, generator=generator) - 0.5 for key, value in net.named_parameters()}
