@@ -151,6 +151,7 @@ extension Model {
         guard !type.passesIntegers else { return }
         for (index, kind) in kinds.enumerated() {
             let role = index < roles.count ? roles[index] : "input \(index)"
+            if type.eitherInputs.contains(role) { continue }
             let wanted: ElementKind = type.integerInputs.contains(role) ? .integer : .real
             guard kind != wanted else { continue }
             throw ChainruleError(

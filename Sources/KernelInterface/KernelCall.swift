@@ -6,7 +6,7 @@
 public struct KernelCall: @unchecked Sendable {
     /// Float32 (false) or float64 (true) arithmetic.
     public var isDouble = false
-    public var pointers = InlineArray<10, UnsafeMutableRawPointer?>(repeating: nil)
+    public var pointers = InlineArray<14, UnsafeMutableRawPointer?>(repeating: nil)
     public var integers = InlineArray<16, Int>(repeating: 0)
     public var scalars = InlineArray<8, Double>(repeating: 0)
 

@@ -51,6 +51,10 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case connectionistLoss
     case weightSum
     case lossFinish
+    // Attention
+    case attentionForward
+    case attentionBackward
+    case rotatePairs
     // Optimizers
     case sgd
     case adam
@@ -90,6 +94,7 @@ extension KernelName {
         switch self {
         case .matrixMultiply, .recurrentForward, .recurrentBackward: true
         case .convolutionScatter, .convolutionWeights, .depthwise, .depthwiseWeights: true
+        case .attentionForward, .attentionBackward: true
         default: false
         }
     }

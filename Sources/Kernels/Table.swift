@@ -48,6 +48,9 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .scatterAlong: scatterAlongKernel
     case .softmaxForward: softmaxForwardKernel
     case .softmaxBackward: softmaxBackwardKernel
+    case .attentionForward: attentionForwardKernel
+    case .attentionBackward: attentionBackwardKernel
+    case .rotatePairs: rotatePairsKernel
     case .elementLoss: elementLossKernel
     case .crossEntropy: crossEntropyKernel
     case .rowLoss: rowLossKernel

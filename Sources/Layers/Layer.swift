@@ -90,6 +90,8 @@ public enum ElementKind: Sendable { case real, integer }
 public protocol Layer: LayerDescription {
     /// Inputs, by role, that must hold whole numbers.
     static var integerInputs: Set<String> { get }
+    /// Inputs, by role, that may hold either; the layer asks only whether they are zero.
+    static var eitherInputs: Set<String> { get }
     /// Whether it moves elements without looking at them, so that whole numbers may go through.
     static var passesIntegers: Bool { get }
 
@@ -119,6 +121,7 @@ public protocol Layer: LayerDescription {
 
 extension Layer {
     public static var integerInputs: Set<String> { [] }
+    public static var eitherInputs: Set<String> { [] }
     public static var passesIntegers: Bool { false }
     public func outputKinds(_ inputs: [ElementKind]) -> [ElementKind] {
         Array(repeating: Self.passesIntegers ? inputs.first ?? .real : .real, count: Self.outputRoles.count)
