@@ -186,7 +186,7 @@ def test_early_stopping_goes_back_to_the_best(iris):
 
 def test_losses_as_texts_and_objects(rng):
     x, y = rng.normal(size=(32, 3)).astype("f4"), rng.uniform(size=(32, 1)).astype("f4")
-    for loss in ("mse", cr.MSELoss(), "l1", cr.HuberLoss(0.5), "bce_with_logits", cr.Loss("huber delta=2")):
+    for loss in ("mse", cr.MSELoss(), "l1", cr.HuberLoss(delta=0.5), "bce_with_logits", cr.Loss("huber delta=2")):
         model = cr.Sequential(cr.Linear(3, 1))
         model.compile(loss, "adam lr=0.05")
         history = model.fit(x, y, epochs=20, verbose=0)

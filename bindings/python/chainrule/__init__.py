@@ -11,6 +11,7 @@ libchainrule.so; arrays are NumPy's, and anything else that NumPy or DLPack unde
 
 from __future__ import annotations
 
+from . import _library  # first: in a source checkout it makes the module of the catalog
 from . import layers
 from ._batch import Batch
 from ._errors import (
@@ -41,7 +42,7 @@ from ._symbols import Constant, Input, Node, Parameter
 from .callbacks import Callback, EarlyStopping
 from .formula import minimize, value_and_grad
 from .history import History
-from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss
+from .losses import Loss
 from .model import Model, load, load_checkpoint
 from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
 from .sequential import Sequential
@@ -53,7 +54,6 @@ __all__ = [
     "ArgumentError",
     "AttributeTextError",
     "Batch",
-    "BCEWithLogitsLoss",
     "BusyError",
     "Callback",
     "CallbackError",
@@ -62,7 +62,6 @@ __all__ = [
     "Constant",
     "cos",
     "cpu_level",
-    "CrossEntropyLoss",
     "DataError",
     "describe",
     "DtypeError",
@@ -73,10 +72,8 @@ __all__ = [
     "FormatError",
     "get_num_threads",
     "History",
-    "HuberLoss",
     "Input",
     "InternalError",
-    "L1Loss",
     "Layer",
     "layers",
     "load",
@@ -89,7 +86,6 @@ __all__ = [
     "minimize",
     "MissingFileError",
     "Model",
-    "MSELoss",
     "Node",
     "NonFiniteError",
     "NotFoundError",

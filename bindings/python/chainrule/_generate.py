@@ -39,7 +39,7 @@ from collections.abc import Sequence
 from typing import Any, Optional, Union
 
 from ._layer import Layer
-from ._symbols import Node, apply, binary
+from ._symbols import Node, apply, binary, is_number
 from ._text import phrase
 from .losses import Loss
 from .optimizers import Optimizer
@@ -68,6 +68,8 @@ def _literal(attribute: Attribute) -> Optional[str]:
     if attribute.type in ("integers", "numbers"):
         parts = [_number(part) for part in text.split(",")] if text else []
         return "None" if not parts else parts[0] if len(parts) == 1 else f"({', '.join(parts)})"
+    if attribute.type == "text" and text.lstrip("-").replace(".", "", 1).isdigit():
+        return _number(text)
     return repr(text)
 
 
@@ -189,13 +191,15 @@ def _function(entry: Entry) -> list[str]:
     else:
         inputs = [f"{name}: Any" for name in names[: entry.least_inputs]]
     optional = [] if is_binary or names == ["inputs"] else names[entry.least_inputs:]
-    keyword = [f"{name}: Any = None" for name in optional]
-    arguments = inputs + _arguments(attributes)
-    arguments += ([] if "*" in arguments or not keyword else ["*"]) + keyword
+    arguments = inputs + [f"{name}: Any = None" for name in optional]
+    arguments += (["*"] if optional and attributes else []) + [item for item in _arguments(attributes) if not optional or item != "*"]
     result = "Node" if len(entry.outputs) == 1 else "tuple[Node, ...]"
     lines = ["", ""] + _signature(f"def {entry.kind}", arguments, f" -> {result}:") + _docstring(entry, "    ", True)
     if is_binary:
         return lines + [f"    return binary({entry.kind!r}, {', '.join(names)})"]
+    if optional and any(item.name == "value" for item in attributes):
+        # A number in place of the last input is an attribute.
+        lines += [f"    if is_number({optional[-1]}):", f"        value, {optional[-1]} = float({optional[-1]}), None"]
     values = "{" + ", ".join(f"{item.name!r}: {item.name}" for item in attributes) + "}"
     if names == ["inputs"]:
         call = f"apply({entry.kind!r}, {values}, (), tuple(inputs), {entry.outputs!r})"

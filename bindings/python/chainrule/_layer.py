@@ -38,7 +38,7 @@ class Layer:
     def input_shape(self) -> Optional[tuple[int, ...]]:
         """The shape of one sample, where the layer knows it."""
         size = self.attributes.get("in_features")
-        return None if size is None or self.inputs != ("input",) else (size,)
+        return None if size is None or self.least_inputs != 1 else (size,)
 
     def __call__(self, *nodes: Any, **named: Any) -> Any:
         values: list[Any] = list(nodes)

@@ -1,4 +1,6 @@
-"""The losses. Each is called with a prediction and a target and returns the loss and its gradient."""
+"""What all losses have. The losses themselves are in ``_generated``, made from the library's catalog; each is
+called with a prediction and a target and returns the loss and its gradient.
+"""
 
 from __future__ import annotations
 
@@ -64,47 +66,6 @@ class Loss:
         Loss.__init__(self, state["text"])
 
 
-class MSELoss(Loss):
-    """The mean of (prediction - target)^2 over all elements."""
-
-    def __init__(self) -> None:
-        super().__init__("mse")
-
-
-class L1Loss(Loss):
-    """The mean of |prediction - target| over all elements."""
-
-    def __init__(self) -> None:
-        super().__init__("l1")
-
-
-class HuberLoss(Loss):
-    """Quadratic up to an error of delta, linear beyond; the mean over all elements."""
-
-    def __init__(self, delta: float = 1.0) -> None:
-        super().__init__(phrase("huber", {"delta": delta}))
-
-
-class CrossEntropyLoss(Loss):
-    """The negative log-likelihood of the softmax of logits [batch, classes].
-
-    Targets are integer labels [batch], or probabilities [batch, classes]. ``weight`` has one number for
-    each class; the mean is then weighted, as in PyTorch.
-    """
-
-    def __init__(self, weight: Optional[Sequence[float]] = None, label_smoothing: float = 0.0) -> None:
-        weights = None if weight is None else np.asarray(weight, dtype=np.float64).tolist()
-        super().__init__(phrase("cross_entropy", {"weight": weights, "label_smoothing": label_smoothing}))
-
-
-class BCEWithLogitsLoss(Loss):
-    """Binary cross-entropy of the sigmoid of logits, with targets from 0 to 1 of the logits' shape."""
-
-    def __init__(self) -> None:
-        super().__init__("bce_with_logits")
-
-
-@lru_cache(maxsize=None)
 def target_roles(text: str) -> list[tuple[str, str]]:
     """The targets of the loss of this text: their names, and what they hold, "numbers", "labels", or either."""
     kind = text.split()[0]
