@@ -158,7 +158,7 @@ extension LossNumbers {
     }
 }
 
-/// Two accumulators: the losses' own work hides more latency than that.
+/// Two accumulators, in turns: the losses' own work hides more latency than that.
 private struct LossSum<V: KernelMath> {
     var even = V(repeating: 0)
     var odd = V(repeating: 0)
@@ -172,29 +172,24 @@ private struct LossSum<V: KernelMath> {
 ) {
     typealias V = C.V
     var i = 0
-    while i + 2 * V.lanes <= count {
-        let j = i + V.lanes
-        let a = Formula.both(V.load(prediction + i), V.load(target + i), numbers, columns.number(i, V.lanes))
-        let b = Formula.both(V.load(prediction + j), V.load(target + j), numbers, columns.number(j, V.lanes))
-        let wa = columns.weighted(weight.load(i), i, V.lanes)
-        let wb = columns.weighted(weight.load(j), j, V.lanes)
-        total.even = V.fma(a.value, wa, total.even)
-        total.odd = V.fma(b.value, wb, total.odd)
-        if let gradient {
-            (a.slope * (wa * factor)).store(gradient + i)
-            (b.slope * (wb * factor)).store(gradient + j)
-        }
-        i += 2 * V.lanes
-    }
+    // The last, partial vector takes the same path as the others, so that each formula's code exists once.
     while i < count {
-        let n = min(V.lanes, count - i)
-        let a = Formula.both(V.load(prediction + i, n), V.load(target + i, n), numbers, columns.number(i, n))
+        let rest = count &- i
+        let n = rest < V.lanes ? rest : V.lanes
+        let p = rest >= V.lanes ? V.load(prediction + i) : V.load(prediction + i, n)
+        let t = rest >= V.lanes ? V.load(target + i) : V.load(target + i, n)
+        let found = Formula.both(p, t, numbers, columns.number(i, n))
         let w = columns.weighted(weight.load(i, n), i, n)
         // Behind the end the loss of zero and zero need not be zero.
-        let value = V.choose(V.firstLanes(n), a.value, V(repeating: 0))
-        total.even = V.fma(value, w, total.even)
-        if let gradient { (a.slope * (w * factor)).store(gradient + i, n) }
-        i += n
+        let value = rest >= V.lanes ? found.value : V.choose(V.firstLanes(n), found.value, V(repeating: 0))
+        let sum = V.fma(value, w, total.even)
+        total.even = total.odd
+        total.odd = sum
+        if let gradient {
+            let slope = found.slope * (w * factor)
+            if rest >= V.lanes { slope.store(gradient + i) } else { slope.store(gradient + i, n) }
+        }
+        i &+= V.lanes
     }
 }
 
