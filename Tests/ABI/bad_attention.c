@@ -220,6 +220,57 @@ static void ends_of_arrays(void) {
   }
 }
 
+/* ---- no queries, no keys ---- */
+
+static void nothing_to_see(void) {
+  static const int sizes[][2] = {{3, 0}, {0, 3}, {0, 0}};
+  size_t k;
+  for (k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+    const int time = sizes[k][0], keys = sizes[k][1];
+    float x[3][24], y[24], bias[4] = {1, 2, 3, 4}, gradient[24];
+    chainrule_model *model = test_model(CHAINRULE_FLOAT32, 0);
+    chainrule_context *context = NULL;
+    chainrule_node nodes[2], outputs[2];
+    chainrule_array inputs[2], result, seeds[2];
+    char text[60];
+    int i;
+    for (i = 0; i < 2; i++) {
+      test_fill(x[i], 24, (uint64_t)i);
+      snprintf(text, sizeof text, "shape=%d,4", i ? keys : time);
+      REQUIRE_OK(chainrule_model_add_node(model, "input", text, NULL, 0, &nodes[i]));
+      inputs[i] = chainrule_view(x[i], CHAINRULE_FLOAT32, 3, 2, i ? keys : time, 4, 0);
+    }
+    {
+      const chainrule_node three[3] = {nodes[0], nodes[1], nodes[1]};
+      REQUIRE_OK(chainrule_model_add_node(model, "scaled_dot_product_attention", "is_causal=true", three, 3, &outputs[0]));
+    }
+    REQUIRE_OK(chainrule_model_add_node(model, "multihead_attention", "embed_dim=4 num_heads=2 name=a", nodes, 2, &outputs[1]));
+    REQUIRE_OK(chainrule_model_set_outputs(model, outputs, 2));
+    result = chainrule_vector(bias, 4);
+    REQUIRE_OK(chainrule_model_set_parameter(model, "a.out_proj.bias", &result));
+    REQUIRE_OK(chainrule_context_create(model, &context));
+    REQUIRE_OK(chainrule_context_forward(context, inputs, 1));
+    for (i = 0; i < 2; i++) {
+      int j;
+      test_poison(y, sizeof y);
+      result = chainrule_view(y, CHAINRULE_FLOAT32, 3, 2, time, 4, 0);
+      REQUIRE_OK(chainrule_context_output(context, (size_t)i, &result));
+      for (j = 0; j < 2 * time * 4; j++) CHECK(y[j] == (i ? bias[j % 4] : 0.0f));
+      seeds[i] = chainrule_view(x[0], CHAINRULE_FLOAT32, 3, 2, time, 4, 0);
+    }
+    REQUIRE_OK(chainrule_context_backward(context, seeds));
+    for (i = 0; i < 2; i++) {
+      int j;
+      test_poison(gradient, sizeof gradient);
+      result = chainrule_view(gradient, CHAINRULE_FLOAT32, 3, 2, i ? keys : time, 4, 0);
+      REQUIRE_OK(chainrule_context_input_gradient(context, (size_t)i, &result));
+      for (j = 0; j < 2 * (i ? keys : time) * 4; j++) CHECK(gradient[j] == 0);
+    }
+    chainrule_context_free(context);
+    chainrule_model_free(model);
+  }
+}
+
 int main(void) {
   TEST_MAIN("bad_attention");
   RUN(products);
@@ -229,5 +280,6 @@ int main(void) {
   RUN(same_bits_in_a_batch);
   RUN(dropped_weights);
   RUN(ends_of_arrays);
+  RUN(nothing_to_see);
   return test_finish();
 }

@@ -72,7 +72,7 @@ struct Attention {
         random = emit.randomState
     }
 
-    private var isEmpty: Bool { shape.batch * shape.heads * shape.queries * shape.keys == 0 }
+    private var isEmpty: Bool { shape.batch == 0 || shape.heads == 0 || shape.queries == 0 || shape.keys == 0 }
     private var units: Int { shape.batch * shape.heads }
     private var queryBlocks: Int { (shape.queries + shape.queryBlock - 1) / shape.queryBlock }
     private var keyBlocks: Int { (shape.keys + attentionBlock - 1) / attentionBlock }
@@ -135,6 +135,18 @@ struct Attention {
             pass(program, outputGradient, dQ, nil, dS, rows: 1, keys: keyBlocks)
             pass(program, outputGradient, nil, keyAndValue, nil, rows: queryBlocks, keys: 1)
         }
+    }
+
+    /// The scores' shape, without free keys.
+    var scores: Shape { [shape.batch, shape.heads, shape.queries, shape.keys - shape.freeKeys] }
+
+    /// Room for the gradient in the scores, if it is wanted; nil also where nobody could have that much: the
+    /// plan then asks for more memory than there is, and is refused for that.
+    func roomForScores(_ emit: Emitter, _ isWanted: Bool) -> Value? {
+        guard isWanted else { return nil }
+        if (try? scores.validated(what: "scores")) != nil { return emit.workspace(elements: scores.elementCount) }
+        emit.program.fill(emit.workspace(elements: 1 << 50), with: 0, count: 1 << 50)
+        return nil
     }
 
     private func pass(

@@ -173,10 +173,7 @@ struct MultiheadAttention: Layer {
         if let logSums = emit.saved("logSums") { attention.logSums = logSums }
         let projections = self.projections(emit)
         let gradients = projections.map { emit.workspace(elements: $0.rows * $0.width) }
-        let shape = attention.shape
-        let full = Shape([shape.batch, heads, shape.queries, shape.keys - shape.freeKeys])
-        var slopes: Value?
-        if let mask, emit.needsInputGradient(mask) { slopes = emit.workspace(elements: full.elementCount) }
+        let slopes = attention.roomForScores(emit, mask.map { emit.needsInputGradient($0) } ?? false)
         let keyAndValue: (key: HeadArray, value: HeadArray)
         if freeKeys > 0 {
             let (k, v) = (extended(emit, "key"), extended(emit, "value"))
@@ -187,7 +184,7 @@ struct MultiheadAttention: Layer {
         attention.backward(
             program, outputGradient: HeadArray(value: dAttended, strides: attention.output.strides),
             query: headArray(emit, .query, gradients), keyAndValue: keyAndValue, mask: slopes)
-        if let slopes, let mask { program.sumTo(emit.inputShapes[mask], slopes, full, into: emit.inputGradient(mask)) }
+        if let slopes, let mask { program.sumTo(emit.inputShapes[mask], slopes, attention.scores, into: emit.inputGradient(mask)) }
         if freeKeys > 0 {
             shrink(emit, keyAndValue.key.value, "bias_k", to: headArray(emit, .key, gradients))
             shrink(emit, keyAndValue.value.value, "bias_v", to: headArray(emit, .value, gradients))

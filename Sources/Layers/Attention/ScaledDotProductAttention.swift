@@ -90,14 +90,12 @@ struct ScaledDotProductAttention: Layer {
     func backward(_ emit: Emitter) {
         var attention = problem(emit)
         if let logSums = emit.saved("logSums") { attention.logSums = logSums }
-        let shape = attention.shape
         func gradient(_ place: Int) -> HeadArray {
             let count = emit.inputShapes[place].elementCount
             return heads(emit.needsInputGradient(place) ? emit.inputGradient(place) : emit.workspace(elements: count), emit.inputShapes[place])
         }
-        let full = Shape([shape.batch, shape.heads, shape.queries, shape.keys])
         let wantsMask = maskInput.map { emit.needsInputGradient($0) } ?? false
-        let slopes = wantsMask ? emit.workspace(elements: full.elementCount) : nil
+        let slopes = attention.roomForScores(emit, wantsMask)
         let wantsKeys = emit.needsInputGradient(places.key) || emit.needsInputGradient(places.value)
         attention.backward(
             emit.program, outputGradient: heads(emit.outputGradient(), emit.outputShapes[0]),
@@ -105,7 +103,7 @@ struct ScaledDotProductAttention: Layer {
             keyAndValue: wantsKeys ? (gradient(places.key), gradient(places.value)) : nil, mask: slopes)
         if let slopes, let maskInput {
             let mask = fourSizes(emit.inputShapes[maskInput], emit.inputShapes[places.query].rank)
-            emit.program.sumTo(mask, slopes, full, into: emit.inputGradient(maskInput))
+            emit.program.sumTo(mask, slopes, attention.scores, into: emit.inputGradient(maskInput))
         }
     }
 }
