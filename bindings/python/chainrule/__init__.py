@@ -40,6 +40,7 @@ from ._generated import __all__ as _from_catalog
 from ._settings import __version__, cpu_level, describe, get_num_threads, set_num_threads
 from ._symbols import Constant, Input, Node, Parameter
 from .callbacks import Callback, EarlyStopping
+from .custom_layer import CustomLayer, check_gradients
 from .formula import minimize, value_and_grad
 from .history import History
 from .losses import Loss
@@ -59,7 +60,9 @@ __all__ = [
     "CallbackError",
     "CancelledError",
     "concat",
+    "check_gradients",
     "Constant",
+    "CustomLayer",
     "cos",
     "cpu_level",
     "DataError",
