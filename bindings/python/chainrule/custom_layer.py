@@ -164,8 +164,11 @@ class _Unraisable:
     """What sys.unraisablehook is told."""
 
     def __init__(self, error: BaseException, owner: Any) -> None:
-        self.exc_type, self.exc_value, self.exc_traceback = type(error), error, error.__traceback__
-        self.err_msg, self.object = "Exception ignored in a layer's function", owner
+        self.exc_type = type(error)
+        self.exc_value: Optional[BaseException] = error
+        self.exc_traceback = error.__traceback__
+        self.err_msg: Optional[str] = "Exception in a layer's function"
+        self.object = owner
 
 
 def check_gradients(model: Any, x: Any = None, tolerance: float = 1e-6) -> float:
