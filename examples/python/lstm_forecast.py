@@ -66,7 +66,7 @@ def draw(path, time, co2, first, january, forecast, errors):
     right.set_xlabel("months ahead")
     right.set_ylabel("mean error (parts per million)")
     right.set_title("How far forecasts are off, 1992 to 2001")
-    right.legend(loc="center right")
+    right.legend(loc="upper left", bbox_to_anchor=(0.02, 0.88))
     figure.tight_layout()
     figure.savefig(path, dpi=100)
     print(f"picture: {path}")
