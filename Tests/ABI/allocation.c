@@ -124,6 +124,35 @@ static void steps_of_sequences(void) {
   }
 }
 
+/* Recurrent layers keep what a sequence needs in the plan's memory too. */
+static void steps_through_time(void) {
+  chainrule_array in = chainrule_matrix(x, 32, FEATURES), out = chainrule_labels(labels, 32);
+  chainrule_model *model = test_model(CHAINRULE_FLOAT32, 1);
+  chainrule_trainer *trainer = NULL;
+  chainrule_status worst = CHAINRULE_OK;
+  double value = 0;
+  int i;
+  data();
+  test_add(model, "input", "shape=100");
+  test_add(model, "reshape", "shape=20,5");
+  test_add(model, "gru", "hidden_size=24 num_layers=2 dropout=0.2 bidirectional=true");
+  {
+    chainrule_node sequence = 2;
+    SUCCEEDS(chainrule_model_add_node(model, "lstm", "hidden_size=40 proj_size=24", &sequence, 1, NULL));
+  }
+  test_add(model, "flatten", "");
+  test_add(model, "linear", "out_features=10");
+  REQUIRE_OK(chainrule_trainer_create(model, "cross_entropy", "adam", &trainer));
+  for (i = 0; i < 3; i++) REQUIRE_OK(chainrule_trainer_step(trainer, &in, &out, NULL, &value));
+  interpose_count(1);
+  for (i = 0; i < 100 && worst == CHAINRULE_OK; i++) worst = chainrule_trainer_step(trainer, &in, &out, NULL, &value);
+  interpose_count(0);
+  SUCCEEDS(worst);
+  CHECK_EQUAL(interpose_calls, 0);
+  chainrule_trainer_free(trainer);
+  chainrule_model_free(model);
+}
+
 /* Forward, loss, backward and update by hand may allocate (only the trainer's step promises not to), but
    no more as time goes on. */
 static void steps_by_hand(void) {
@@ -268,6 +297,7 @@ int main(void) {
   RUN(steps_on_strided_data);
   RUN(steps_of_one_sample);
   RUN(steps_of_sequences);
+  RUN(steps_through_time);
   RUN(steps_by_hand);
   RUN(memory_is_as_told);
   RUN(asking_is_free);

@@ -205,6 +205,98 @@ static void loop_of_cells(void) {
   chainrule_model_free(cell);
 }
 
+/* Weights that are packed, and read in several blocks: a sample's bits are its own in any batch. */
+static void wide_layers(void) {
+  enum { N = 70, T = 3, F = 5, H = 530 };
+  static const char *const layers[][2] = {{"rnn", "hidden_size=530 nonlinearity=relu"}, {"lstm", "hidden_size=530 bidirectional=true"}, {"gru", "hidden_size=530"}, {"lstm", "hidden_size=530 proj_size=529"}};
+  static float in[N * T * F], y[N * T * 2 * H], alone[T * 2 * H];
+  size_t k, i;
+  test_fill(in, sizeof in / sizeof *in, 21);
+  for (k = 0; k < sizeof layers / sizeof *layers; k++) {
+    int64_t width = k == 1 ? 2 * H : k == 3 ? H - 1 : H;
+    chainrule_model *model = test_model(CHAINRULE_FLOAT32, 4);
+    chainrule_array many = chainrule_view(in, CHAINRULE_FLOAT32, 3, N, T, F, 0);
+    chainrule_array out = chainrule_view(y, CHAINRULE_FLOAT32, 3, N, T, width, 0);
+    chainrule_array out_alone = chainrule_view(alone, CHAINRULE_FLOAT32, 3, 1, T, width, 0);
+    chainrule_node node;
+    test_add(model, "input", "shape=3,5");
+    REQUIRE_OK(chainrule_model_add(model, layers[k][0], layers[k][1], &node));
+    REQUIRE_OK(chainrule_model_set_outputs(model, &node, 1));
+    REQUIRE_OK(chainrule_model_predict(model, &many, &out));
+    for (i = 0; i < N; i += 23) {
+      chainrule_array one = chainrule_view(in + i * T * F, CHAINRULE_FLOAT32, 3, 1, T, F, 0);
+      REQUIRE_OK(chainrule_model_predict(model, &one, &out_alone));
+      CHECK(memcmp(alone, y + i * (size_t)(T * width), sizeof(float) * (size_t)(T * width)) == 0);
+    }
+    chainrule_model_free(model);
+  }
+}
+
+/* The sum of the output's elements, each times a fixed number. */
+static double weighted(chainrule_context *context, const chainrule_array *input, double *y, const double *seed, chainrule_array *out, size_t count) {
+  double sum = 0;
+  size_t i;
+  if (!SUCCEEDS(chainrule_context_forward(context, input, 1)) || !SUCCEEDS(chainrule_context_output(context, 0, out))) return NAN;
+  for (i = 0; i < count; i++) sum += y[i] * seed[i];
+  return sum;
+}
+
+/* The same with the gradients, against differences: in a weight, and in x. */
+static void wide_gradients(void) {
+  enum { N = 29, T = 12, F = 3, H = 190, MOST = 4 * H * H };
+  static const char *const kinds[] = {"rnn", "lstm", "gru", "lstm"};
+  static const char *const more[] = {"", "", "", " proj_size=181"};
+  static const char *const names[] = {"0.weight_hh_l0", "0.weight_hh_l0", "0.weight_hh_l0", "0.weight_hr_l0"};
+  static double in[N * T * F], y[N * T * H], seed[N * T * H], weight[MOST], gradient[MOST], moved[MOST], dx[N * T * F];
+  size_t k, i, side, part;
+  for (k = 0; k < 4; k++) {
+    int gates = k == 0 ? 1 : k == 2 ? 3 : 4, width = k == 3 ? 181 : H;
+    size_t count = k == 3 ? (size_t)(181 * H) : (size_t)(gates * H * H), outputs = (size_t)(N * T * width);
+    chainrule_model *model = test_model(CHAINRULE_FLOAT64, 4);
+    chainrule_context *context = NULL;
+    chainrule_array input = chainrule_view(in, CHAINRULE_FLOAT64, 3, N, T, F, 0), seeds = chainrule_view(seed, CHAINRULE_FLOAT64, 3, N, T, width, 0);
+    chainrule_array out = chainrule_view(y, CHAINRULE_FLOAT64, 3, N, T, width, 0), back = chainrule_view(dx, CHAINRULE_FLOAT64, 3, N, T, F, 0);
+    chainrule_array held = chainrule_view(weight, CHAINRULE_FLOAT64, 2, k == 3 ? 181 : gates * H, H, 0, 0), slopes = held, other = held;
+    chainrule_node node;
+    char text[80];
+    slopes.data = gradient;
+    other.data = moved;
+    snprintf(text, sizeof text, "hidden_size=190%s", more[k]);
+    test_fill_float64(in, sizeof in / sizeof *in, 31);
+    test_fill_float64(seed, outputs, 33);
+    test_add(model, "input", "shape=12,3");
+    REQUIRE_OK(chainrule_model_add(model, kinds[k], text, &node));
+    REQUIRE_OK(chainrule_model_set_outputs(model, &node, 1));
+    REQUIRE_OK(chainrule_context_create(model, &context));
+    REQUIRE_OK(chainrule_model_get_parameter(model, names[k], &held));
+    weighted(context, &input, y, seed, &out, outputs);
+    REQUIRE_OK(chainrule_context_backward(context, &seeds));
+    REQUIRE_OK(chainrule_context_gradient(context, names[k], &slopes));
+    REQUIRE_OK(chainrule_context_input_gradient(context, 0, &back));
+    for (part = 0; part < 2; part++) {
+      size_t size = part ? sizeof in / sizeof *in : count;
+      double *place = part ? in : moved, *slope = part ? dx : gradient, expected = 0, scale = 0, values[2];
+      static double start[MOST], direction[MOST];
+      memcpy(start, part ? in : weight, size * sizeof *start);
+      test_fill_float64(direction, size, 35);
+      for (i = 0; i < size; i++) {
+        expected += slope[i] * direction[i];
+        scale += fabs(slope[i] * direction[i]);
+      }
+      for (side = 0; side < 2; side++) {
+        for (i = 0; i < size; i++) place[i] = start[i] + (side ? -1e-6 : 1e-6) * direction[i];
+        if (!part) REQUIRE_OK(chainrule_model_set_parameter(model, names[k], &other));
+        values[side] = weighted(context, &input, y, seed, &out, outputs);
+      }
+      CHECK_NEAR((values[0] - values[1]) / 2e-6, expected, 1e-6 * scale);
+      memcpy(place, start, size * sizeof *start);
+      if (!part) REQUIRE_OK(chainrule_model_set_parameter(model, names[k], &held));
+    }
+    chainrule_context_free(context);
+    chainrule_model_free(model);
+  }
+}
+
 int main(void) {
   TEST_MAIN("recurrent");
   RUN(names_and_first_values);
@@ -212,5 +304,7 @@ int main(void) {
   RUN(threads_and_bits);
   RUN(dropout_between_layers);
   RUN(loop_of_cells);
+  RUN(wide_layers);
+  RUN(wide_gradients);
   return test_finish();
 }
