@@ -418,6 +418,8 @@ int main(int argc, char **argv) {
     }
     fclose(file);
   }
+  for (i = 0; i < count; i++) free(names[i]);
+  if (count >= 0) free(names);
   if (files == 0) {
     printf("not ok oracle - no values in %s\n", folder);
     return 2;
