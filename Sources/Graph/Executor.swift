@@ -42,21 +42,24 @@ public final class Executor: @unchecked Sendable {
     /// Readies a plan to run here: makes the arena large enough and puts the addresses in. Plans
     /// bound earlier stay bound, and share the arena.
     public func bind(_ plan: Plan) throws(ChainruleError) {
-        let threads = plan.needsScratch ? Team.threadCount : 0
         var moved = false
         if (arena?.byteCount ?? -1) < plan.arenaBytes {
             arena = nil
             arena = try Storage(byteCount: plan.arenaBytes, what: "the activations")
             moved = true
         }
-        if threads > scratchCount {
-            scratch = nil
-            scratchCount = 0
-            scratch = try Storage(byteCount: threads * kernelScratchBytes, what: "workspace", isZeroed: false)
-            scratchCount = threads
-        }
+        try makeScratch(for: plan)
         if !boundPlans.contains(where: { $0 === plan }) { boundPlans.append(plan) }
         for bound in boundPlans where moved || bound === plan { resolve(bound) }
+    }
+
+    private func makeScratch(for plan: Plan) throws(ChainruleError) {
+        let threads = plan.needsScratch ? Team.threadCount : 0
+        guard threads > scratchCount else { return }
+        scratch = nil
+        scratchCount = 0
+        scratch = try Storage(byteCount: threads * kernelScratchBytes, what: "workspace", isZeroed: false)
+        scratchCount = threads
     }
 
     public func unbind(_ plan: Plan) { boundPlans.removeAll { $0 === plan } }
@@ -67,7 +70,8 @@ public final class Executor: @unchecked Sendable {
     }
 
     /// Readies a plan that works on this executor's gradients but has an arena of its own.
-    public func bind(_ plan: Plan, arena: Storage, optimizerState: Storage?) {
+    public func bind(_ plan: Plan, arena: Storage, optimizerState: Storage?) throws(ChainruleError) {
+        try makeScratch(for: plan)
         var blocks = blocks
         blocks[Block.optimizer.rawValue] = optimizerState?.pointer
         plan.bind(arena: arena.pointer, blocks: blocks)

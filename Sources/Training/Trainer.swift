@@ -135,7 +135,8 @@ public final class Trainer: @unchecked Sendable {
     /// One update on checked arrays that lie where the plan can read them. Returns the loss.
     /// Whoever calls holds the trainer and the model.
     func step(_ entry: StepPlan) throws(ChainruleError) -> Double {
-        executor.setRandomState(seed: seed, step: UInt64(truncatingIfNeeded: update.step))
+        if update.usesAverage { update.useAverage(false) }
+        executor.setRandomState(seed: seed, step: UInt64(truncatingIfNeeded: batchCount))
         try executor.runForward(entry.plan)
         executor.run(entry.plan, .loss)
         let loss = entry.loss(executor)
@@ -152,6 +153,9 @@ public final class Trainer: @unchecked Sendable {
         }
         return commit(entry, loss)
     }
+
+    /// Batches trained on so far.
+    var batchCount: Int { update.step &* update.choice.accumulate &+ update.pending }
 
     /// What layers keep from step to step changes now that the step has succeeded.
     @inline(__always)

@@ -6,8 +6,11 @@
 #include "support.h"
 
 static void optimizers(void) {
-  static const char *const texts[][2] = {{"sgd", "sgd lr=0.1"}, {"adam", "adam lr=0.05"}, {"adamw", "adamw lr=0.05 weight_decay=0"},
-                                         {"rmsprop", "rmsprop lr=0.01"}};
+  static const char *const texts[][2] = {
+      {"sgd", "sgd lr=0.1"}, {"adam", "adam lr=0.05"}, {"adamw", "adamw lr=0.05 weight_decay=0"}, {"nadam", "nadam lr=0.05"},
+      {"radam", "radam lr=0.05"}, {"adamax", "adamax lr=0.05"}, {"adagrad", "adagrad lr=0.5"}, {"adadelta", "adadelta eps=0.001"},
+      {"rmsprop", "rmsprop lr=0.01"}, {"rprop", "rprop"}, {"asgd", "asgd lr=0.1"}, {"adafactor", "adafactor lr=0.01"},
+      {"lion", "lion lr=0.004"}, {"lamb", "lamb lr=0.005 weight_decay=0"}, {"muon", "muon lr=0.01 weight_decay=0"}};
   size_t index, k;
   const char *kind;
   for (index = 0; (kind = chainrule_catalog_kind(CHAINRULE_OPTIMIZERS, index)) != NULL; index++) {
@@ -16,11 +19,12 @@ static void optimizers(void) {
       chainrule_model *formula;
       chainrule_trainer *trainer = NULL;
       double p[3] = {0, 0, 0}, loss = 1;
-      chainrule_array array = chainrule_vector_float64(p, 3);
+      int matrix = strcmp(kind, "muon") == 0;
+      chainrule_array array = matrix ? chainrule_matrix_float64(p, 1, 3) : chainrule_vector_float64(p, 3);
       if (strcmp(texts[k][0], kind) != 0) continue;
       found = 1;
       formula = test_model(CHAINRULE_FLOAT64, 0);
-      test_add(formula, "parameter", "shape=3 value=3,-2,1 name=p");
+      test_add(formula, "parameter", matrix ? "shape=1,3 value=3,-2,1 name=p" : "shape=3 value=3,-2,1 name=p");
       test_add(formula, "sub", "value=0.5");
       test_add(formula, "pow", "value=2");
       test_add(formula, "sum", "");

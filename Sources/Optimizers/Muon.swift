@@ -1,0 +1,119 @@
+// Momentum whose matrix is made nearly orthogonal by a few Newton-Schulz steps before it is taken
+// (Jordan et al. 2024, in the form of PyTorch's torch.optim.Muon, in the model's own precision).
+
+import KernelDispatch
+import KernelInterface
+import Layers
+import Tensors
+
+struct Muon: TensorOptimizer {
+    static let kind = "muon"
+    static let className = "Muon"
+    static let documentation = "Muon: p -= lr * orthogonalized momentum, for matrices; other parameters need a group of another kind"
+    static let attributes = [
+        OptimizerAttribute.lr("0.001"), OptimizerAttribute.shrinkage("0.1"),
+        AttributeSpecification("momentum", .real(.probability), default: "0.95", "how slowly the mean of gradients forgets"),
+        AttributeSpecification("nesterov", .boolean, default: "true", "looks ahead along the momentum"),
+        AttributeSpecification("ns_coefficients", .reals, default: "3.4445,-4.775,2.0315", "a, b, c of X = a X + (b X X^T + c (X X^T)^2) X"),
+        OptimizerAttribute.eps("1e-7"),
+        AttributeSpecification("ns_steps", .integer(0...99), default: "5", "how often that is done"),
+        AttributeSpecification(
+            "adjust_lr_fn", .word(["original", "match_rms_adamw"]), default: "original",
+            "lr times sqrt(max(1, rows / columns)), or times 0.2 sqrt(max(rows, columns))"),
+    ]
+
+    let momentum: Double
+    let weightDecay: Double
+    let nesterov: Bool
+    let coefficients: [Double]
+    let eps: Double
+    let steps: Int
+    let matchesAdamW: Bool
+    let maximize = false
+
+    init(_ attributes: Attributes) throws(ChainruleError) {
+        momentum = attributes.real("momentum")
+        weightDecay = attributes.real("weight_decay")
+        nesterov = attributes.boolean("nesterov")
+        coefficients = attributes.reals("ns_coefficients")
+        guard coefficients.count == 3 else {
+            throw ChainruleError(
+                .attribute, "muon's ns_coefficients", expected: "three numbers",
+                got: coefficients.map { "\($0)" }.joined(separator: ","))
+        }
+        eps = attributes.real("eps")
+        steps = attributes.integer("ns_steps")
+        matchesAdamW = attributes.text("adjust_lr_fn") == "match_rms_adamw"
+    }
+
+    func state(of shape: Shape, name: String) throws(ChainruleError) -> [StateArray] {
+        guard shape.rank == 2 else {
+            throw ChainruleError(
+                .attribute, "muon's parameters",
+                expected: "matrices; others in a group of another kind, such as \"; \(name) adamw lr=0.001\"",
+                got: "\"\(name)\" of shape \(shape)")
+        }
+        return [StateArray("momentum_buffer")]
+    }
+
+    func append(_ update: TensorUpdate) {
+        let program = update.program
+        // Singular vectors of the stored, maybe transposed, matrix are the matrix's own.
+        let rows = update.isTransposed ? update.shape[1] : update.shape[0]
+        let columns = update.isTransposed ? update.shape[0] : update.shape[1]
+        let direction = program.value(elements: update.count)
+        let sums = program.value(bytes: update.pieces * 16)
+        let size = program.value(elements: 1)
+        program.call(
+            .muon,
+            update.readsGradient([Operand(2, update.state[0], .write), Operand(6, direction, .write), Operand(7, sums, .write)]),
+            pieces: update.pieces, cost: Double(update.count) * 0.5
+        ) {
+            $0.integers[0] = update.count
+            $0.integers[1] = nesterov ? 1 : 0
+            $0.integers[3] = update.maximize ? 1 : 0
+        }
+        var x = program.value(elements: update.count)
+        update.withoutStepNumbers {
+            update.scale(of: sums, pieces: update.pieces, 2, least: eps, into: size)
+            program.call(
+                .updateApply, [Operand(0, x, .write), Operand(1, direction, .read), Operand(2, size, .read)],
+                pieces: update.pieces, cost: Double(update.count) * 0.2
+            ) {
+                $0.integers[0] = update.count
+                $0.scalars[5] = 1
+            }
+            for _ in 0..<steps { x = step(x, rows, columns, program) }
+        }
+        // PyTorch's rows and columns are the outside's.
+        let outer = (rows: Double(update.shape[0]), columns: Double(update.shape[1]))
+        let ratio = matchesAdamW ? 0.2 * max(outer.rows, outer.columns).squareRoot() : max(1, outer.rows / outer.columns).squareRoot()
+        update.apply(x, scale: program.constant([ratio]))
+    }
+
+    /// a X + (b G + c G G) X with G = X X^T; of a tall X, a X + X (b G + c G G) with G = X^T X.
+    private func step(_ x: Value, _ rows: Int, _ columns: Int, _ program: Program) -> Value {
+        let isTall = rows > columns
+        let side = min(rows, columns)
+        let gram = program.value(elements: side * side)
+        let polynomial = program.value(elements: side * side)
+        let next = program.value(elements: rows * columns)
+        program.matrixProduct(
+            m: side, n: side, k: max(rows, columns), a: x, transposeA: isTall, b: x, transposeB: !isTall, into: gram)
+        program.matrixProduct(m: side, n: side, k: side, a: gram, b: gram, into: polynomial)
+        program.accumulate(gram, a: coefficients[1], into: polynomial, b: coefficients[2], count: side * side)
+        program.accumulate(x, a: coefficients[0], into: next, b: 0, count: rows * columns)
+        var problem = MatrixMultiplyProblem(m: rows, n: columns, k: side, isDouble: program.isDouble)
+        problem.accumulate = true
+        program.matrixProduct(problem, a: isTall ? x : polynomial, b: isTall ? polynomial : x, into: next)
+        return next
+    }
+
+    func scalars(_ at: StepMoment) -> UpdateScalars {
+        var scalars = UpdateScalars.zeros
+        scalars[0] = 1 - at.lr * weightDecay
+        scalars[1] = momentum
+        scalars[5] = -at.lr
+        return scalars
+    }
+}
