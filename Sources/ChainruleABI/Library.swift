@@ -81,6 +81,7 @@ private let catalog: [[Entry]] = [
     OptimizerCatalog.all.map { Entry($0.kind, $0.attributes + commonOptimizerAttributes, $0.documentation) },
     MetricCatalog.all.map { Entry($0.kind, [], $0.documentation) },
     Initializer.catalog.map { Entry($0.kind, [], $0.description) },
+    ScheduleCatalog.all.map { Entry($0.kind, $0.attributes + ScheduleCatalog.commonAttributes, $0.documentation) },
 ]
 nonisolated(unsafe) private let catalogNames = catalog.map { $0.map { permanent($0.kind) } }
 

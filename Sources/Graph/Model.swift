@@ -125,7 +125,7 @@ public final class Model: @unchecked Sendable {
         _ = firstBatchedInput
         _ = predictionPart
         let made = try Storage(byteCount: offset, what: "the model's parameters")
-        fill(made, seed: seed)
+        try fill(made, seed: seed)
         storage = made
         return made
     }
@@ -133,18 +133,19 @@ public final class Model: @unchecked Sendable {
 
     /// Draws all first values anew.
     public func initialize(seed: UInt64) throws(ChainruleError) {
-        fill(try prepare(), seed: seed)
+        try fill(try prepare(), seed: seed)
     }
 
     /// Element i of parameter p is a function of (seed, p, i) in the outside's order, so storage
     /// layout and type don't matter.
-    private func fill(_ storage: Storage, seed: UInt64) {
+    private func fill(_ storage: Storage, seed: UInt64) throws(ChainruleError) {
         for (index, parameter) in parameters.enumerated() {
             let random = Philox(seed: seed, stream: 0x1000_0000 + UInt64(index))
             let view = parameter.view(storage.pointer, type)
+            let whole = try parameter.firstValues(random)
             let columns = view.rank == 2 ? view.shape[1] : max(parameter.elementCount, 1)
             for element in 0..<parameter.elementCount {
-                let value = parameter.firstValue(element, random)
+                let value = whole.map { $0.pointer.load(fromByteOffset: element * 8, as: Double.self) } ?? parameter.firstValue(element, random)
                 let place: Int
                 if view.rank == 2 {
                     place = (element / columns) * view.strides[0] + (element % columns) * view.strides[1]
@@ -201,18 +202,4 @@ public final class Model: @unchecked Sendable {
         else { return false }
         return inputs.allSatisfy { nodes[$0].outputShape.isBatched } && outputs.allSatisfy { nodes[$0].outputShape.isBatched }
     }()
-}
-
-extension Parameter {
-    /// The initialiser's value for an element.
-    func firstValue(_ element: Int, _ random: Philox) -> Double {
-        if let values = specification.values, !values.isEmpty {
-            return values[values.count == 1 ? 0 : min(element, values.count - 1)]
-        }
-        switch specification.initializer.distribution {
-        case .constant(let value): return value
-        case .uniform(let low, let high): return low + (high - low) * random.uniform(UInt64(element))
-        case .normal(let mean, let deviation): return mean + deviation * random.normal(UInt64(element))
-        }
-    }
 }

@@ -39,7 +39,7 @@ struct Muon: TensorOptimizer {
         guard coefficients.count == 3 else {
             throw ChainruleError(
                 .attribute, "muon's ns_coefficients", expected: "three numbers",
-                got: coefficients.map { "\($0)" }.joined(separator: ","))
+                got: listText(coefficients))
         }
         eps = attributes.real("eps")
         steps = attributes.integer("ns_steps")

@@ -149,13 +149,18 @@ public struct TensorUpdate {
     }
 }
 
+/// A list as an error tells it.
+func listText(_ values: [Double]) -> String {
+    values.isEmpty ? "none" : values.map { "\($0)" }.joined(separator: ",")
+}
+
 /// Two numbers such as betas, each from 0 to under 1.
 func pair(_ attributes: Attributes, _ name: String, of kind: String) throws(ChainruleError) -> (Double, Double) {
     let values = attributes.reals(name)
     guard values.count == 2, values.allSatisfy({ $0 >= 0 && $0 < 1 }) else {
         throw ChainruleError(
             .attribute, "\(kind)'s \(name)", expected: "two numbers from 0 to under 1",
-            got: values.map { "\($0)" }.joined(separator: ","))
+            got: listText(values))
     }
     return (values[0], values[1])
 }

@@ -25,13 +25,13 @@ struct Rprop: FlatOptimizer {
         guard etas.count == 2, etas[0] > 0, etas[0] < 1, etas[1] > 1 else {
             throw ChainruleError(
                 .attribute, "rprop's etas", expected: "a number between 0 and 1, and one above 1",
-                got: etas.map { "\($0)" }.joined(separator: ","))
+                got: listText(etas))
         }
         let sizes = attributes.reals("step_sizes")
         guard sizes.count == 2, sizes[0] >= 0, sizes[0] <= sizes[1] else {
             throw ChainruleError(
                 .attribute, "rprop's step_sizes", expected: "the smallest and the largest size, 0 or more",
-                got: sizes.map { "\($0)" }.joined(separator: ","))
+                got: listText(sizes))
         }
         self.etas = (etas[0], etas[1])
         self.sizes = (sizes[0], sizes[1])

@@ -22,6 +22,8 @@ public final class Trainer: @unchecked Sendable {
     public var metrics: [any Metric.Type] = []
     public var metricsText = ""
     public var seed: UInt64
+    /// Sets the learning rate from step to step; nil: nothing does.
+    public internal(set) var schedule: ScheduleState?
     /// Where training stands: epochs done, and batches done in the next one.
     public internal(set) var epoch = 0
     public internal(set) var batchInEpoch = 0
@@ -160,6 +162,7 @@ public final class Trainer: @unchecked Sendable {
     /// What layers keep from step to step changes now that the step has succeeded.
     @inline(__always)
     private func commit(_ entry: StepPlan, _ loss: Double) -> Double {
+        if update.pending == 0 { scheduleStep() }
         if entry.plan.hasCommits { executor.run(entry.plan, .commit) }
         return loss
     }

@@ -1,6 +1,7 @@
 // What a checkpoint holds beside the model: optimizer, random state, position.
 
 import Graph
+import Optimizers
 import Tensors
 
 extension Trainer {
@@ -14,6 +15,12 @@ extension Trainer {
     }
 
     public func stateMetadata() -> [(String, String)] {
+        var list = optimizerMetadata()
+        if let schedule { list += [("chainrule_schedule", schedule.choice.text), ("chainrule_schedule_state", schedule.text)] }
+        return list
+    }
+
+    private func optimizerMetadata() -> [(String, String)] {
         [
             ("chainrule_loss", lossText), ("chainrule_optimizer", update.choice.text), ("chainrule_metrics", metricsText),
             ("chainrule_trainer_seed", String(seed)), ("chainrule_step", String(update.step)),
@@ -49,6 +56,9 @@ extension Trainer {
         let batch = try integer("chainrule_batch")
         metricsText = metadata["chainrule_metrics"] ?? ""
         metrics = try MetricCatalog.parse(metricsText)
+        if let text = metadata["chainrule_schedule"] {
+            schedule = try ScheduleState(try ScheduleChoice(text), text: metadata["chainrule_schedule_state"] ?? "")
+        }
         self.seed = seed
         update.lr = lr
         update.step = step
