@@ -28,7 +28,7 @@ $(LIBRARY): $(SOURCES) scripts/build_library.sh
 demo: environment ## train on real data from C, C++ and Python; a table and pictures at the end
 	@scripts/run_examples.sh
 
-test: packages ## all tests; the last line is "N passed, N failed" (ONLY="python readme": only these)
+test: ## all tests; their last line is "N passed, N failed" (ONLY="python readme": only these)
 	@scripts/run_tests.sh $(ONLY)
 
 bench: all ## all measurements, against the other libraries where they are installed

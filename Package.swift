@@ -37,6 +37,9 @@ let core: [SwiftSetting] = [
     .unsafeFlags(["-enforce-exclusivity=unchecked", "-Xfrontend", "-disable-reflection-metadata"])
 ]
 
+// What works when a plan is made and when files are read: small rather than unrolled.
+let coreSmall: [SwiftSetting] = core + [.unsafeFlags(["-Osize"])]
+
 let package = Package(
     name: "Chainrule",
     products: [
@@ -54,17 +57,20 @@ let package = Package(
         .testTarget(name: "GraphTests", dependencies: ["Graph", "Layers", "KernelDispatch", "Tensors"]),
         .testTarget(name: "CheckpointTests", dependencies: ["Checkpoints", "Graph", "Tensors"]),
         .target(name: "Tensors", dependencies: ["KernelInterface"], swiftSettings: core),
-        .target(name: "Layers", dependencies: ["Tensors", "KernelInterface", "KernelDispatch"], swiftSettings: core),
-        .target(name: "Losses", dependencies: ["Tensors", "KernelInterface", "KernelDispatch", "Layers"], swiftSettings: core),
-        .target(name: "Optimizers", dependencies: ["Tensors", "KernelInterface", "KernelDispatch", "Layers"], swiftSettings: core),
+        .target(name: "Layers", dependencies: ["Tensors", "KernelInterface", "KernelDispatch"], swiftSettings: coreSmall),
+        .target(name: "Losses", dependencies: ["Tensors", "KernelInterface", "KernelDispatch", "Layers"], swiftSettings: coreSmall),
+        .target(name: "Optimizers", dependencies: ["Tensors", "KernelInterface", "KernelDispatch", "Layers"], swiftSettings: coreSmall),
         .target(
             name: "Graph",
-            dependencies: ["Layers", "Losses", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures"],
+            dependencies: ["Layers", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures"],
             swiftSettings: core),
-        .target(name: "Checkpoints", dependencies: ["Graph", "Layers", "Optimizers", "Tensors"], swiftSettings: core),
+        .target(name: "Checkpoints", dependencies: ["Graph", "Layers", "Optimizers", "Tensors"], swiftSettings: coreSmall),
         .target(
             name: "Training",
-            dependencies: ["Graph", "Layers", "Losses", "Optimizers", "Tensors", "KernelInterface", "KernelDispatch"], swiftSettings: core),
+            dependencies: [
+                "Graph", "Layers", "Losses", "Optimizers", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures",
+            ],
+            swiftSettings: core),
         .target(
             name: "ChainruleABI",
             dependencies: [
@@ -72,7 +78,7 @@ let package = Package(
                 "KernelDispatch", "CPUFeatures",
             ],
             exclude: ["exports.map"],
-            swiftSettings: core,
+            swiftSettings: coreSmall,
             linkerSettings: [
                 .unsafeFlags([
                     "-static-stdlib", "-use-ld=lld", "-Xlinker", "--icf=all",

@@ -28,6 +28,15 @@ if [ "$cpus" -gt 1 ]; then OPENBLAS_NUM_THREADS=2 taskset -c 0,1 "$build/product
 
 PEERS=${PEERS:-../shared/peers}
 python=${PEERS_PYTHON:-}
+export PYTHONPATH=$root/bindings/python
+echo "== size, import and memory of the Python package"
+own=${python:-$root/.venv/bin/python3} # the one of make test; any with NumPy and cffi will do
+if "$own" -c 'import numpy, cffi' 2> "$build/footprint.log"; then
+  "$own" Benchmarks/peers/footprint.py
+else
+  echo "   not measured; see $build/footprint.log (needs NumPy and cffi)"
+fi
+
 if [ -z "$python" ] || [ ! -f "$PEERS/bar.py" ]; then
   echo "== other Python libraries: not measured (PEERS and PEERS_PYTHON say where they are)"
   exit 0
@@ -36,7 +45,6 @@ fi
 work=$build/peers
 mkdir -p "$work"
 cp -r --no-preserve=mode "$PEERS/." "$work/"
-export PYTHONPATH=$root/bindings/python
 if [ "$quick" = --quick ]; then
   (cd "$work" && "$python" bar.py --adapter "$root/Benchmarks/peers/chainrule_adapter.py" --workloads linreg,iris,mnist-mlp) || true
   exit 0
@@ -47,3 +55,5 @@ echo "== matrix product beside their BLAS libraries"
 "$python" Benchmarks/peers/product.py --peers "$work"
 echo "== whole jobs"
 "$python" Benchmarks/peers/jobs.py --peers "$work"
+echo "== held-out digits over ten seeds, beside PyTorch"
+"$python" Benchmarks/peers/digits_seeds.py

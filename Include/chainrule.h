@@ -114,6 +114,38 @@ const char *chainrule_catalog_kind(chainrule_group group, size_t index);
 chainrule_status chainrule_catalog_describe(chainrule_group group, const char *kind, char *buffer,
                                             size_t capacity, size_t *length);
 
+/* What an entry of the catalog is. The texts live as long as the process. */
+typedef struct chainrule_entry_info {
+  size_t struct_size;
+  const char *class_name;    /* its class in Python, PyTorch's name; "" for an operation, a function there */
+  const char *documentation; /* one sentence: the formula and where it comes from */
+  const char *inputs;        /* what they are, in order: "input,h_0,c_0"; "" for any number of equals */
+  const char *outputs;       /* what they are; each is a node */
+  int32_t least_inputs, most_inputs; /* INT32_MAX: any number */
+  int32_t keeps_shape;               /* 1: the output always has the first input's shape */
+  size_t attribute_count, parameter_count;
+} chainrule_entry_info;
+
+typedef struct chainrule_attribute_info {
+  size_t struct_size;
+  const char *name;
+  const char *type;         /* integer, number, boolean, integers, numbers, word, text */
+  const char *default_text; /* as it would be written; NULL: none */
+  int32_t required;         /* 1: must be given */
+  double minimum, maximum;  /* of integers and numbers; infinite: no limit */
+  const char *words;        /* what a word may be: "mean|sum" */
+  const char *documentation;
+} chainrule_attribute_info;
+
+chainrule_status chainrule_catalog_entry(chainrule_group group, const char *kind, chainrule_entry_info *info);
+
+/* The index-th attribute, in the order of PyTorch's arguments; CHAINRULE_NOT_FOUND past the end. */
+chainrule_status chainrule_catalog_attribute(chainrule_group group, const char *kind, size_t index,
+                                             chainrule_attribute_info *info);
+
+/* The index-th parameter of a layer: its name and its shape in words. */
+chainrule_status chainrule_catalog_parameter(const char *kind, size_t index, const char **name, const char **shape);
+
 /* ------------------------------------------------------------------------------ arrays ---- */
 
 typedef enum chainrule_dtype {
@@ -201,14 +233,60 @@ void chainrule_model_free(chainrule_model *model);
    none). kind and attributes are words of the catalog (chainrule_catalog_kind, and the table in the
    README). node may be NULL. Every node accepts the attribute name=...; without it, layers with
    parameters are numbered from 0 without counting inputs, as in PyTorch's Sequential ("0.weight",
-   "2.weight"). The last node added is the model's output. */
+   "2.weight"). The last node added is the model's output.
+   A kind with several outputs (chainrule_entry_info.outputs) takes as many numbers: *node is the first
+   output's, the others follow. */
 chainrule_status chainrule_model_add(chainrule_model *model, const char *kind, const char *attributes,
                                      chainrule_node *node);
 
-/* The same with the inputs named: graphs with shared nodes, residual connections, several inputs. */
+/* The same with the inputs named: graphs with shared nodes, residual connections, several inputs. Where a
+   kind can do without some inputs, the attribute inputs=role,role says which are given; without it the
+   first ones are. An input with dtype=integer holds whole numbers (int32 or int64 arrays): indices for
+   "embedding" and "gather", lengths. One that is out of range fails the call that meets it. */
 chainrule_status chainrule_model_add_node(chainrule_model *model, const char *kind, const char *attributes,
                                           const chainrule_node *inputs, size_t input_count,
                                           chainrule_node *node);
+
+/* Adds another model as a layer: all that it is made of, with its present values, under names that begin
+   with name (NULL: the layer's number, as for layers) and a dot, as in PyTorch. inputs: one node for each of
+   its inputs. outputs (may be NULL): as many numbers as it has outputs. The other model stays as it is. */
+chainrule_status chainrule_model_add_model(chainrule_model *model, const chainrule_model *other, const char *name,
+                                           const chainrule_node *inputs, size_t input_count, chainrule_node *outputs);
+
+/* A layer of one's own: functions of the host program under a kind of their own, which chainrule_model_add
+   then takes. One that is composed of other kinds needs none of this: add their nodes. */
+typedef struct chainrule_layer_definition {
+  size_t struct_size;
+  const char *attributes;    /* "factor=2 mode=fast": names with their defaults; NULL: none */
+  const char *documentation; /* NULL: none */
+  int32_t least_inputs, most_inputs; /* both 0: one input; at most 4 */
+  int32_t mixes_samples;             /* 1: a sample's result depends on other samples of the batch */
+  void *user;                        /* handed to the functions */
+  /* Sets output->rank and ->shape from those of the inputs (data is NULL); -1 stands for the batch and
+     comes first. Answers 0, or anything else to refuse the inputs. NULL: the first input's shape. */
+  int32_t (*output_shape)(void *user, const char *attributes, const chainrule_array *inputs, size_t input_count,
+                          chainrule_array *output);
+  /* Writes *output. Arrays are contiguous and of the model's type. Answers 0, or anything else to fail the
+     call that runs the model with CHAINRULE_CALLBACK. */
+  int32_t (*forward)(void *user, const char *attributes, const chainrule_array *inputs, size_t input_count,
+                     const chainrule_array *output, int32_t training);
+  /* Writes the gradients in the inputs; those with data NULL are not wanted. NULL: they are zero. */
+  int32_t (*backward)(void *user, const char *attributes, const chainrule_array *inputs, size_t input_count,
+                      const chainrule_array *output, const chainrule_array *output_gradient,
+                      const chainrule_array *input_gradients);
+} chainrule_layer_definition;
+
+/* The definition is copied; the kind stays for as long as the process lives. Saved models name it, and load
+   where it is registered. attributes reach the functions as "name=value name=value", all of them. The
+   functions run on the thread that runs the model, or several at once where several threads do. */
+chainrule_status chainrule_register_layer(const char *kind, const chainrule_layer_definition *definition);
+
+/* Compares a model's gradients with central differences of its outputs (their sum, each times a random
+   number), as in training mode, for every number of its trainable parameters and inputs (of large arrays,
+   1000 of them). The model must be float64. *worst (may be NULL) is the largest error, relative to the
+   largest gradient of its array. CHAINRULE_VALUE, naming the place, when it is above tolerance (0: 1e-6). */
+chainrule_status chainrule_check_gradients(chainrule_model *model, const chainrule_array *inputs, double tolerance,
+                                           double *worst);
 
 /* Makes these nodes the outputs, in this order. */
 chainrule_status chainrule_model_set_outputs(chainrule_model *model, const chainrule_node *nodes, size_t count);
@@ -284,14 +362,22 @@ chainrule_status chainrule_context_gradient(const chainrule_context *context, co
                                             const chainrule_array *values);
 chainrule_status chainrule_context_zero_gradients(chainrule_context *context);
 
-/* A loss, from text: "mse", "cross_entropy label_smoothing=0.1". */
+/* A loss, from text: "mse", "cross_entropy label_smoothing=0.1". Every loss has the attributes
+   reduction=mean|sum|batchmean (batchmean: the sum over a sample's elements, the mean over samples) and
+   factor=<number>, which scales it. */
 typedef struct chainrule_loss chainrule_loss;
 
 chainrule_status chainrule_loss_create(const char *text, chainrule_loss **loss);
 void chainrule_loss_free(chainrule_loss *loss);
 
-/* The loss of a batch, and (unless gradient is NULL) its gradient in the prediction, which has the
-   prediction's shape. sample_weight: one number for each sample, or NULL. */
+/* How many predictions and targets it takes: one each for most; triplet_margin takes three predictions
+   and no target, ctc one prediction and three targets (chainrule_catalog_describe names them). */
+chainrule_status chainrule_loss_counts(const chainrule_loss *loss, size_t *predictions, size_t *targets);
+
+/* The loss of a batch, and (unless gradient is NULL) its gradients in the predictions, which have the
+   predictions' shapes. prediction, target and gradient point to as many arrays as the loss takes, one
+   after another; target may be NULL if it takes none. sample_weight: one number for each sample, or NULL;
+   a sample's loss (the mean or sum over its elements) counts that often. */
 chainrule_status chainrule_loss_evaluate(const chainrule_loss *loss, const chainrule_array *prediction,
                                          const chainrule_array *target, const chainrule_array *sample_weight,
                                          double *value, const chainrule_array *gradient);
@@ -324,8 +410,9 @@ chainrule_status chainrule_optimizer_set_lr(chainrule_optimizer *optimizer, doub
 /* Loss, optimizer, random state and position in the data, for one model. */
 typedef struct chainrule_trainer chainrule_trainer;
 
-/* loss: as for chainrule_loss_create; for several outputs one each, separated by ';'; "none"
-   minimises the (single, scalar) output itself and takes no targets. */
+/* loss: as for chainrule_loss_create; for several outputs several, separated by ';', each of which takes
+   one output after another, as many as it has predictions. What is minimised is their sum ("mse; l1
+   factor=0.1"). "none" minimises the (single, scalar) output itself and takes no targets. */
 chainrule_status chainrule_trainer_create(chainrule_model *model, const char *loss, const char *optimizer,
                                           chainrule_trainer **trainer);
 void chainrule_trainer_free(chainrule_trainer *trainer);
@@ -355,13 +442,17 @@ chainrule_status chainrule_trainer_end_epoch(chainrule_trainer *trainer, double 
    After fit the model predicts and is saved with the average, and training goes on with the weights. */
 chainrule_status chainrule_trainer_use_average(chainrule_trainer *trainer, int32_t average);
 
+/* How many targets the losses take together: the arrays that y points to. */
+chainrule_status chainrule_trainer_target_count(const chainrule_trainer *trainer, size_t *count);
+
 /* Updates made so far. */
 chainrule_status chainrule_trainer_step_count(const chainrule_trainer *trainer, int64_t *count);
 
-/* One update on one batch. x: as many arrays as the model has inputs; y: as many as outputs (NULL for
-   loss "none"); sample_weight: one number for each sample, or NULL. *loss (may be NULL): before the
-   update. Allocates nothing after the first call with a batch size. CHAINRULE_NON_FINITE leaves the
-   parameters as they were and names the node in which it began. */
+/* One update on one batch. x: as many arrays as the model has inputs; y: as many as the losses take targets,
+   in their order (one for each output, for most; NULL for none); sample_weight: one number for each sample, or
+   NULL. *loss (may be NULL): before the update. Allocates nothing after the first call with a batch size, as
+   long as no more than 8 sizes come in turns. CHAINRULE_NON_FINITE (a NaN or infinity in the loss, a gradient,
+   or a parameter after the update) leaves the parameters as they were and names the node in which it began. */
 chainrule_status chainrule_trainer_step(chainrule_trainer *trainer, const chainrule_array *x,
                                         const chainrule_array *y, const chainrule_array *sample_weight,
                                         double *loss);
@@ -403,7 +494,7 @@ typedef struct chainrule_fit_options {
                            validation data; larger is better for accuracy and r2 */
   int64_t patience;     /* stop after so many epochs without improvement; 0: never */
   double min_delta;     /* what counts as improvement: more than this */
-  int32_t restore_best; /* 1: end with the weights of the best epoch */
+  int32_t restore_best; /* 1: end with the weights of the best epoch, also when fit is broken off */
   int32_t resume;       /* 1: epochs counts from the trainer's first epoch, and an epoch that was
                            broken off (cancel, checkpoint) goes on with its next batch */
   chainrule_callback on_batch;

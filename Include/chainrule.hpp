@@ -121,16 +121,29 @@ template <class T> MutableView view(std::vector<T> &values) {
 template <class V> class List {
  public:
   List() = default;
-  List(const V &one) : arrays_(&one) {}
-  List(std::initializer_list<V> several) : copies_(several.begin(), several.end()), arrays_(copies_.data()) {}
-  List(const std::vector<V> &several) : copies_(several.begin(), several.end()), arrays_(copies_.data()) {}
+  List(const V &one) : arrays_(&one), size_(1) {}
+  List(std::initializer_list<V> several)
+      : copies_(several.begin(), several.end()), arrays_(copies_.data()), size_(copies_.size()) {}
+  List(const std::vector<V> &several)
+      : copies_(several.begin(), several.end()), arrays_(copies_.data()), size_(copies_.size()) {}
   List(const List &) = delete;
   List &operator=(const List &) = delete;
-  const chainrule_array *data() const noexcept { return arrays_; }
+  /// The arrays, for a function that reads `count` of them; NULL for none, which the function judges.
+  const chainrule_array *data(std::size_t count, const char *what) const {
+    if (size_ == 0) return nullptr;
+    if (size_ != count) {
+      const std::string expected = std::to_string(count), got = std::to_string(size_);
+      const std::string message = std::string(what) + ": expected " + expected + " arrays, got " + got;
+      throw Error({CHAINRULE_INVALID_ARGUMENT, message.c_str(), "", expected.c_str(), got.c_str()});
+    }
+    return arrays_;
+  }
+  std::size_t size() const noexcept { return size_; }
 
  private:
   std::vector<chainrule_array> copies_;
   const chainrule_array *arrays_ = nullptr;
+  std::size_t size_ = 0;
 };
 using Views = List<View>;
 using MutableViews = List<MutableView>;
@@ -250,7 +263,8 @@ class Model : public Handle<chainrule_model, chainrule_model_free> {
     });
   }
   void predict(const Views &inputs, const MutableViews &outputs) const {
-    check(chainrule_model_predict(get(), inputs.data(), outputs.data()));
+    check(chainrule_model_predict(get(), inputs.data(input_count(), "chainrule::Model::predict, inputs"),
+                                  outputs.data(output_count(), "chainrule::Model::predict, outputs")));
   }
 
   void save(const std::string &path) const { check(chainrule_model_save(get(), path.c_str())); }
@@ -296,15 +310,17 @@ class Context : public Handle<chainrule_context, chainrule_context_free> {
  public:
   explicit Context(Model &model)
       : Handle(made<chainrule_context>(
-            [&](chainrule_context **handle) { return chainrule_context_create(model.get(), handle); })) {}
+            [&](chainrule_context **handle) { return chainrule_context_create(model.get(), handle); })),
+        inputs_(model.input_count()), outputs_(model.output_count()) {}
   void forward(const Views &inputs = {}, bool training = false) {
-    check(chainrule_context_forward(get(), inputs.data(), training ? 1 : 0));
+    check(chainrule_context_forward(get(), inputs.data(inputs_, "chainrule::Context::forward, inputs"), training ? 1 : 0));
   }
   void output(const MutableView &values, std::size_t index = 0) const {
     check(chainrule_context_output(get(), index, &values));
   }
   void backward(const Views &output_gradients = {}) {
-    check(chainrule_context_backward(get(), output_gradients.data()));
+    check(chainrule_context_backward(
+        get(), output_gradients.data(outputs_, "chainrule::Context::backward, output_gradients")));
   }
   void input_gradient(const MutableView &values, std::size_t index = 0) const {
     check(chainrule_context_input_gradient(get(), index, &values));
@@ -313,6 +329,9 @@ class Context : public Handle<chainrule_context, chainrule_context_free> {
     check(chainrule_context_gradient(get(), name.c_str(), &values));
   }
   void zero_gradients() { check(chainrule_context_zero_gradients(get())); }
+
+ private:
+  std::size_t inputs_, outputs_;
 };
 
 /// The address of an optional array, or NULL.
@@ -327,9 +346,31 @@ class Loss : public Handle<chainrule_loss, chainrule_loss_free> {
             [&](chainrule_loss **handle) { return chainrule_loss_create(text.c_str(), handle); })) {}
   double evaluate(const View &prediction, const View &target, const std::optional<MutableView> &gradient = {},
                   const std::optional<View> &sample_weight = {}) const {
+    require(1, 1, 1);
     double value = 0;
     check(chainrule_loss_evaluate(get(), &prediction, &target, address(sample_weight), &value, address(gradient)));
     return value;
+  }
+  /// For losses of several predictions or targets; without gradients, or as many as predictions.
+  double evaluate(const Views &predictions, const Views &targets, const MutableViews &gradients,
+                  const std::optional<View> &sample_weight = {}) const {
+    require(predictions.size(), targets.size(), gradients.size() ? gradients.size() : predictions.size());
+    double value = 0;
+    const char *const what = "chainrule::Loss::evaluate";
+    check(chainrule_loss_evaluate(get(), predictions.data(predictions.size(), what), targets.data(targets.size(), what),
+                                  address(sample_weight), &value, gradients.data(gradients.size(), what)));
+    return value;
+  }
+
+ private:
+  void require(std::size_t predictions, std::size_t targets, std::size_t gradients) const {
+    std::size_t needed_predictions = 0, needed_targets = 0;
+    check(chainrule_loss_counts(get(), &needed_predictions, &needed_targets));
+    if (predictions == needed_predictions && targets == needed_targets && gradients == needed_predictions) return;
+    const std::string expected = std::to_string(needed_predictions) + " predictions, " + std::to_string(needed_targets) + " targets";
+    const std::string got = std::to_string(predictions) + " and " + std::to_string(targets);
+    const std::string message = "chainrule::Loss::evaluate: expected " + expected + ", got " + got;
+    throw Error({CHAINRULE_INVALID_ARGUMENT, message.c_str(), "", expected.c_str(), got.c_str()});
   }
 };
 
@@ -399,9 +440,10 @@ class Trainer : public Handle<chainrule_trainer, chainrule_trainer_free> {
   Trainer(Model &model, const std::string &loss, const std::string &optimizer)
       : Handle(made<chainrule_trainer>([&](chainrule_trainer **handle) {
           return chainrule_trainer_create(model.get(), loss.c_str(), optimizer.c_str(), handle);
-        })) {}
-  /// Takes over a handle of the C interface.
-  static Trainer adopt(chainrule_trainer *handle) { return Trainer(handle); }
+        })),
+        inputs_(model.input_count()), targets_(target_count()) {}
+  /// Takes over a handle of the C interface, made for this model.
+  static Trainer adopt(chainrule_trainer *handle, const Model &model) { return Trainer(handle, model); }
 
   void set_metrics(const std::string &metrics) { check(chainrule_trainer_set_metrics(get(), metrics.c_str())); }
   void set_seed(std::uint64_t seed) { check(chainrule_trainer_set_seed(get(), seed)); }
@@ -423,7 +465,8 @@ class Trainer : public Handle<chainrule_trainer, chainrule_trainer_free> {
   /// One update; returns the loss before it.
   double step(const Views &x = {}, const Views &y = {}, const std::optional<View> &sample_weight = {}) {
     double loss = 0;
-    check(chainrule_trainer_step(get(), x.data(), y.data(), address(sample_weight), &loss));
+    check(chainrule_trainer_step(get(), x.data(inputs_, "chainrule::Trainer::step, x"),
+                                 y.data(targets_, "chainrule::Trainer::step, y"), address(sample_weight), &loss));
     return loss;
   }
 
@@ -444,8 +487,8 @@ class Trainer : public Handle<chainrule_trainer, chainrule_trainer_free> {
     raw.drop_last = options.drop_last;
     raw.sample_weight = address(options.sample_weight);
     raw.validation_split = options.validation_split;
-    raw.validation_x = options.validation_x.empty() ? nullptr : validation_x.data();
-    raw.validation_y = options.validation_y.empty() ? nullptr : validation_y.data();
+    raw.validation_x = validation_x.data(inputs_, "chainrule::Trainer::fit, validation_x");
+    raw.validation_y = validation_y.data(targets_, "chainrule::Trainer::fit, validation_y");
     raw.monitor = options.monitor.empty() ? nullptr : options.monitor.c_str();
     raw.patience = options.patience;
     raw.min_delta = options.min_delta;
@@ -456,7 +499,9 @@ class Trainer : public Handle<chainrule_trainer, chainrule_trainer_free> {
     raw.user = &callbacks;
 
     chainrule_history *recorded = nullptr;
-    const chainrule_status status = chainrule_trainer_fit(get(), x.data(), y.data(), &raw, &recorded);
+    const chainrule_status status =
+        chainrule_trainer_fit(get(), x.data(inputs_, "chainrule::Trainer::fit, x"),
+                              y.data(targets_, "chainrule::Trainer::fit, y"), &raw, &recorded);
     if (recorded) history = History(recorded);
     if (callbacks.thrown) std::rethrow_exception(callbacks.thrown);
     check(status);
@@ -466,8 +511,9 @@ class Trainer : public Handle<chainrule_trainer, chainrule_trainer_free> {
   std::vector<double> evaluate(const Views &x, const Views &y = {}, const std::optional<View> &sample_weight = {}) {
     std::vector<double> values(64);
     std::size_t count = 0;
-    check(chainrule_trainer_evaluate(get(), x.data(), y.data(), address(sample_weight), values.data(), values.size(),
-                                     &count));
+    check(chainrule_trainer_evaluate(get(), x.data(inputs_, "chainrule::Trainer::evaluate, x"),
+                                     y.data(targets_, "chainrule::Trainer::evaluate, y"), address(sample_weight),
+                                     values.data(), values.size(), &count));
     values.resize(count < values.size() ? count : values.size());
     return values;
   }
@@ -486,11 +532,21 @@ class Trainer : public Handle<chainrule_trainer, chainrule_trainer_free> {
     chainrule_model *model = nullptr;
     chainrule_trainer *trainer = nullptr;
     check(chainrule_trainer_load(path.c_str(), &model, &trainer));
-    return {Model::adopt(model), Trainer::adopt(trainer)};
+    Model own = Model::adopt(model);
+    Trainer made = adopt(trainer, own);
+    return {std::move(own), std::move(made)};
   }
 
  private:
-  explicit Trainer(chainrule_trainer *handle) noexcept : Handle(handle) {}
+  Trainer(chainrule_trainer *handle, const Model &model)
+      : Handle(handle), inputs_(model.input_count()), targets_(target_count()) {}
+  std::size_t target_count() const {
+    std::size_t count = 0;
+    check(chainrule_trainer_target_count(get(), &count));
+    return count;
+  }
+  std::size_t inputs_, targets_;
+
   struct Callbacks {
     const FitOptions *options;
     std::exception_ptr thrown;

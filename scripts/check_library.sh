@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the library in build/ shows to the outside: it exports exactly what chainrule.h declares, needs only
-# the C and C++ runtimes and no new ones, is small, and (check_objects.sh) no code compiled for AVX can take
-# the place of another's. Prints "ok" and "not ok" lines.
+# the C and C++ runtimes and no new ones, is small; (check_install.sh) it can be installed, found and removed;
+# (check_objects.sh) no code compiled for AVX can take the place of another's. Prints "ok" and "not ok" lines.
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit
 library=build/libchainrule.so
@@ -34,4 +34,5 @@ newest=$(objdump -T "$library" | grep -oE 'GLIBC_[0-9.]+' | sort -uV | tail -n 1
 report "needs glibc 2.34 or older" "$([ "$(printf '%s\n' "$newest" GLIBC_2.34 | sort -V | tail -n 1)" = GLIBC_2.34 ] ||
   echo "it needs $newest")"
 
+scripts/check_install.sh
 exec scripts/check_objects.sh

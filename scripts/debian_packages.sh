@@ -22,6 +22,7 @@ mapfile -t missing < <(missing_of "${needed[@]}" "${pictures[@]}")
 
 if [ "$(id -u)" = 0 ]; then as_root=(env)
 elif sudo -n true 2>/dev/null; then as_root=(sudo -n env)
+elif [ -t 0 ] && command -v sudo >/dev/null; then as_root=(sudo env) # somebody is there to give a password
 else
   echo "please install: apt-get install ${missing[*]}" >&2
   [ -z "$(missing_of "${needed[@]}")" ] # only pictures are missing: go on

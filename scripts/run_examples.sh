@@ -21,7 +21,10 @@ build() {
   case $1 in
     examples/c/*) "${CC:-cc}" -O2 -Wall -Wextra "$1" -o "$2" $(link) ;;
     examples/cpp/*) "${CXX:-c++}" -std=c++17 -O2 -Wall -Wextra "$1" -o "$2" $(link) ;;
-    examples/embedding/*) "${CC:-cc}" -O2 -Wall -Wextra "$1" -o "$2" $(pkg-config --cflags --libs python3-embed) ;;
+    examples/embedding/*)
+      config=$(scripts/python_config.sh "$python") &&
+        "${CC:-cc}" -O2 -Wall -Wextra "$1" -o "$2" $("$config" --includes) $("$config" --ldflags --embed) -lm
+      ;;
     examples/cmake/*)
       cmake -S examples/cmake -B "$2.build" -DCMAKE_PREFIX_PATH="$stage" &&
         cmake --build "$2.build" && ln -sf "$(basename "$2").build/consumer" "$2"
@@ -35,7 +38,7 @@ run() {
     examples/cpp/*) stdbuf -oL "$2" examples/data ;;
     examples/python/*) "$python" -u "$1" examples/data "$output" ;;
     examples/embedding/*) "$2" examples/data "$python" ;;
-    examples/cmake/*) "$2" ;;
+    examples/cmake/*) "$2" examples/data ;;
   esac
 }
 

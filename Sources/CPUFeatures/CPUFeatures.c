@@ -1,18 +1,32 @@
 #define _GNU_SOURCE
 #include "CPUFeatures.h"
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <errno.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#if defined(__x86_64__)
+/* What x86-64-v3 has beside its vectors. By hand, since not every run-time library of the compiler knows
+   these by name. */
+static int has_scalar_v3(void) {
+  const unsigned movbe = 1u << 22, f16c = 1u << 29, lzcnt = 1u << 5;
+  unsigned a, b, c, d;
+  if (!__get_cpuid(1, &a, &b, &c, &d) || (c & movbe) == 0 || (c & f16c) == 0) return 0;
+  return __get_cpuid(0x80000001u, &a, &b, &c, &d) && (c & lzcnt) != 0;
+}
+#endif
+
 int32_t cr_cpu_level(void) {
 #if defined(__x86_64__)
   __builtin_cpu_init();
   /* These also ask whether the operating system saves the registers. */
   int v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+           __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt") && has_scalar_v3();
   int v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");

@@ -36,8 +36,9 @@ private func fitOptions(
 ) throws(ChainruleError) -> FitOptions {
     var result = FitOptions()
     guard let options else { return result }
+    // The whole struct is read only when its size says that it is there.
+    try checkSize(options, options.pointee.struct_size, "options")
     let given = options.pointee
-    try checkSize(options, given.struct_size, "options")
     result.epochs = Int(try count(given.epochs, "epochs")) == 0 ? 1 : Int(given.epochs)
     result.batchSize = Int(try count(given.batch_size, "batch_size")) == 0 ? 32 : Int(given.batch_size)
     guard (0...2).contains(given.shuffle) else {

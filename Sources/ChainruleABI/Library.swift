@@ -1,17 +1,13 @@
-// Version, errors, CPU level, threads, catalog.
+// Version, errors, CPU level, threads.
 
 import CChainrule
 import CPUFeatures
 import Glibc
 import KernelDispatch
-import Layers
-import Losses
-import Optimizers
 import Tensors
-import Training
 
 /// Text that lives as long as the process.
-private func permanent(_ text: String) -> UnsafePointer<CChar>? { strdup(text).map { UnsafePointer($0) } }
+func permanent(_ text: String) -> UnsafePointer<CChar>? { strdup(text).map { UnsafePointer($0) } }
 
 nonisolated(unsafe) private let version = permanent("0.1.0")
 nonisolated(unsafe) private let levelName = permanent(KernelSet.current.level.name)
@@ -63,51 +59,3 @@ public func chainrule_set_num_threads(_ count: Int32) -> chainrule_status {
 
 @_cdecl("chainrule_get_num_threads") @implementation
 public func chainrule_get_num_threads() -> Int32 { Int32(Team.threadCount) }
-
-private struct Entry {
-    var kind: String
-    var description: String
-
-    init(_ kind: String, _ attributes: [AttributeSpecification], _ documentation: String) {
-        self.kind = kind
-        description = ([kind + ":"] + attributes.map(\.description) + ["-- " + documentation]).joined(separator: " ")
-    }
-}
-
-private let catalog: [[Entry]] = [
-    LayerCatalog.all.map { Entry($0.kind, $0.attributes, $0.documentation) },
-    LossCatalog.all.map { Entry($0.kind, $0.attributes, $0.documentation) }
-        + [Entry(LossCatalog.none, [], LossCatalog.noneDocumentation)],
-    OptimizerCatalog.all.map { Entry($0.kind, $0.attributes + commonOptimizerAttributes, $0.documentation) },
-    MetricCatalog.all.map { Entry($0.kind, [], $0.documentation) },
-    Initializer.catalog.map { Entry($0.kind, [], $0.description) },
-    ScheduleCatalog.all.map { Entry($0.kind, $0.attributes + ScheduleCatalog.commonAttributes, $0.documentation) },
-]
-nonisolated(unsafe) private let catalogNames = catalog.map { $0.map { permanent($0.kind) } }
-
-@_cdecl("chainrule_catalog_kind") @implementation
-public func chainrule_catalog_kind(_ group: chainrule_group, _ index: Int) -> UnsafePointer<CChar>? {
-    let group = Int(group.rawValue)
-    guard catalogNames.indices.contains(group), catalogNames[group].indices.contains(index) else { return nil }
-    return catalogNames[group][index]
-}
-
-@_cdecl("chainrule_catalog_describe") @implementation
-public func chainrule_catalog_describe(
-    _ group: chainrule_group, _ kind: UnsafePointer<CChar>?, _ buffer: UnsafeMutablePointer<CChar>?, _ capacity: Int,
-    _ length: UnsafeMutablePointer<Int>?
-) -> chainrule_status {
-    guarded("chainrule_catalog_describe") { () throws(ChainruleError) in
-        let kind = try requiredText(kind, "kind")
-        let group = Int(group.rawValue)
-        guard catalog.indices.contains(group) else {
-            throw ChainruleError(.invalidArgument, "argument group", expected: "0 to \(catalog.count - 1)", got: "\(group)")
-        }
-        guard let entry = catalog[group].first(where: { $0.kind == kind }) else {
-            throw ChainruleError(
-                .notFound, "argument kind", expected: "one of \(catalog[group].map(\.kind).joined(separator: ", "))",
-                got: "\"\(kind)\"")
-        }
-        try putText(entry.description, buffer, capacity, length)
-    }
-}

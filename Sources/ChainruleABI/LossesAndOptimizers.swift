@@ -17,6 +17,19 @@ public func chainrule_loss_create(_ text: UnsafePointer<CChar>?, _ loss: UnsafeM
 @_cdecl("chainrule_loss_free") @implementation
 public func chainrule_loss_free(_ loss: OpaquePointer?) { release(loss, LossEvaluator.self) }
 
+@_cdecl("chainrule_loss_counts") @implementation
+public func chainrule_loss_counts(
+    _ loss: OpaquePointer?, _ predictions: UnsafeMutablePointer<Int>?, _ targets: UnsafeMutablePointer<Int>?
+) -> chainrule_status {
+    guarded("chainrule_loss_counts") { () throws(ChainruleError) in
+        let loss = try object(loss, "loss", LossEvaluator.self)
+        let predictions = try required(predictions, "predictions")
+        let targets = try required(targets, "targets")
+        predictions.pointee = loss.predictionCount
+        targets.pointee = loss.targetCount
+    }
+}
+
 @_cdecl("chainrule_loss_evaluate") @implementation
 public func chainrule_loss_evaluate(
     _ loss: OpaquePointer?, _ prediction: UnsafePointer<chainrule_array>?, _ target: UnsafePointer<chainrule_array>?,
@@ -25,14 +38,13 @@ public func chainrule_loss_evaluate(
 ) -> chainrule_status {
     guarded("chainrule_loss_evaluate") { () throws(ChainruleError) in
         let loss = try object(loss, "loss", LossEvaluator.self)
-        let prediction = try view(prediction, "prediction")
-        let target = try view(target, "target")
+        let predictions = try viewList(prediction, loss.predictionCount, "prediction")
+        let targets = try viewList(target, loss.targetCount, "target")
         let value = try required(value, "value")
         var weights: ArrayView?
         if sample_weight != nil { weights = try view(sample_weight, "sample_weight") }
-        var slope: ArrayView?
-        if gradient != nil { slope = try view(gradient, "gradient") }
-        value.pointee = try loss.evaluate(prediction: prediction, target: target, weights: weights, gradient: slope)
+        let slopes = gradient == nil ? nil : try viewList(gradient, loss.predictionCount, "gradient")
+        value.pointee = try loss.evaluate(predictions: predictions, targets: targets, weights: weights, gradients: slopes)
     }
 }
 
@@ -74,10 +86,7 @@ public func chainrule_optimizer_step(_ optimizer: OpaquePointer?, _ context: Opa
             try context.model.withWriteLock { () throws(ChainruleError) in
                 try optimizer.update.prepare(context.model)
                 try optimizer.update.bind(context.executor)
-                guard optimizer.update.apply(context.executor) else {
-                    throw ChainruleError(
-                        .nonFinite, "a gradient", expected: "finite numbers", got: "NaN or infinity; the parameters are as before")
-                }
+                try optimizer.update.apply(context.executor)
             }
         }
     }

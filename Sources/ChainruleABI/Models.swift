@@ -58,6 +58,29 @@ public func chainrule_model_add_node(
     }
 }
 
+@_cdecl("chainrule_model_add_model") @implementation
+public func chainrule_model_add_model(
+    _ model: OpaquePointer?, _ other: OpaquePointer?, _ name: UnsafePointer<CChar>?, _ inputs: UnsafePointer<chainrule_node>?,
+    _ input_count: Int, _ outputs: UnsafeMutablePointer<chainrule_node>?
+) -> chainrule_status {
+    guarded("chainrule_model_add_model") { () throws(ChainruleError) in
+        let model = try modelHandle(model).model
+        let other = try object(other, "other", ModelHandle.self).model
+        let name = name == nil ? nil : try requiredText(name, "name")
+        if let name {
+            guard !name.isEmpty, name.utf8.count <= 256, name.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7f }) else {
+                throw ChainruleError(.invalidArgument, "argument name", expected: "1 to 256 bytes without spaces", got: "\"\(name)\"")
+            }
+        }
+        let nodes = try nodeList(inputs, input_count, "inputs")
+        let added = try exclusively(model) { () throws(ChainruleError) in
+            guard other !== model else { return try model.add(other, name: name, inputs: nodes) }
+            return try other.withReadLock { () throws(ChainruleError) in try model.add(other, name: name, inputs: nodes) }
+        }
+        if let outputs { for (index, node) in added.enumerated() { outputs[index] = chainrule_node(node) } }
+    }
+}
+
 @_cdecl("chainrule_model_set_outputs") @implementation
 public func chainrule_model_set_outputs(
     _ model: OpaquePointer?, _ nodes: UnsafePointer<chainrule_node>?, _ count: Int

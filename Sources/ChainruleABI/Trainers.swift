@@ -64,11 +64,7 @@ public func chainrule_trainer_set_metrics(_ trainer: OpaquePointer?, _ metrics: 
     guarded("chainrule_trainer_set_metrics") { () throws(ChainruleError) in
         let trainer = try trainerObject(trainer)
         let text = try requiredText(metrics, "metrics")
-        let list = try MetricCatalog.parse(text)
-        try trainer.exclusively { () throws(ChainruleError) in
-            trainer.metrics = list
-            trainer.metricsText = text
-        }
+        try trainer.exclusively { () throws(ChainruleError) in try trainer.setMetrics(text) }
     }
 }
 
@@ -128,6 +124,14 @@ public func chainrule_trainer_use_average(_ trainer: OpaquePointer?, _ average: 
             guard trainer.model.mayChangeNow else { throw Model.busy }
             try trainer.model.withWriteLock { () throws(ChainruleError) in trainer.update.useAverage(average != 0) }
         }
+    }
+}
+
+@_cdecl("chainrule_trainer_target_count") @implementation
+public func chainrule_trainer_target_count(_ trainer: OpaquePointer?, _ count: UnsafeMutablePointer<Int>?) -> chainrule_status {
+    guarded("chainrule_trainer_target_count") { () throws(ChainruleError) in
+        let trainer = try trainerObject(trainer)
+        try required(count, "count").pointee = trainer.targetCount
     }
 }
 

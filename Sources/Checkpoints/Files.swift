@@ -10,7 +10,8 @@ private func ioError(_ what: String, _ path: String) -> ChainruleError {
 
 /// All bytes of a regular file.
 public func readFile(_ path: String) throws(ChainruleError) -> Storage {
-    let file = open(path, O_RDONLY | O_CLOEXEC)
+    // Without O_NONBLOCK opening a named pipe would wait for somebody to write into it.
+    let file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     guard file >= 0 else { throw ioError("opening", path) }
     defer { close(file) }
     var information = stat()
@@ -46,15 +47,10 @@ public func writeFile(_ path: String, _ contents: Storage) throws(ChainruleError
     if exists && information.st_mode & S_IFMT != S_IFREG {
         throw ChainruleError(.io, "writing \"\(path)\"", expected: "a regular file", got: "something else, such as a directory")
     }
-    var aside = Array((path + ".XXXXXX").utf8CString)
-    let file = mkstemp(&aside)
-    guard file >= 0 else { throw ioError("creating a file beside", path) }
-    _ = fcntl(file, F_SETFD, FD_CLOEXEC)
+    let (file, aside) = try createBeside(path, mode: exists ? 0o600 : 0o666)
     do throws(ChainruleError) {
         defer { close(file) }
-        let mask = umask(0)
-        umask(mask)
-        fchmod(file, exists ? information.st_mode & 0o7777 : 0o666 & ~mask)
+        if exists { fchmod(file, information.st_mode & 0o7777) }
         var done = 0
         while done < contents.byteCount {
             let count = write(file, contents.pointer + done, min(contents.byteCount - done, 1 << 30))
@@ -74,4 +70,16 @@ public func writeFile(_ path: String, _ contents: Storage) throws(ChainruleError
         fsync(directory)
         close(directory)
     }
+}
+
+/// A new file beside another one, open for writing. The process's umask applies, which mkstemp does not
+/// heed and which can't be read without changing it for a moment in all threads.
+private func createBeside(_ path: String, mode: mode_t) throws(ChainruleError) -> (file: Int32, path: String) {
+    for _ in 0..<100 {
+        let aside = path + "." + String(UInt32.random(in: .min ... .max), radix: 36)
+        let file = open(aside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        if file >= 0 { return (file, aside) }
+        if errno != EEXIST { break }
+    }
+    throw ioError("creating a file beside", path)
 }

@@ -77,8 +77,7 @@ public enum ModelFile {
     public static func load(
         _ file: SafetensorsFile, into model: Model, strict: Bool, requireAll: Bool, missing: ErrorCode = .notFound
     ) throws(ChainruleError) {
-        let base = try model.prepare().pointer
-        var copies: [(ArrayView, ArrayView)] = []
+        var copies: [(ArrayView, Parameter)] = []
         var used = Set<String>()
         for parameter in model.parameters {
             guard let entry = file.tensors.first(where: { $0.name == parameter.name }) else {
@@ -91,7 +90,8 @@ public enum ModelFile {
                 continue
             }
             used.insert(entry.name)
-            guard let view = file.view(entry), view.type.isReal else {
+            // What isn't trained may be a count: PyTorch keeps num_batches_tracked as a whole number.
+            guard let view = file.view(entry), view.type.isReal || !parameter.isTrainable else {
                 throw ChainruleError(
                     .format, "tensor \"\(entry.name)\"", expected: "F32 or F64 of at most \(Shape.maximumRank) dimensions",
                     got: "\(entry.typeName) \(entry.shape)")
@@ -100,7 +100,7 @@ public enum ModelFile {
                 throw ChainruleError(
                     .shape, "tensor \"\(entry.name)\"", expected: "\(parameter.shape)", got: "\(entry.shape)")
             }
-            copies.append((view, parameter.view(base, model.type)))
+            copies.append((view, parameter))
         }
         guard !used.isEmpty || model.parameters.isEmpty else {
             throw ChainruleError(
@@ -110,6 +110,8 @@ public enum ModelFile {
             throw ChainruleError(
                 .format, "the file's tensors", expected: "only parameters of the model", got: "\"\(extra.name)\" as well")
         }
-        for (source, target) in copies { copyElements(from: source, to: target) }
+        // Memory only now: a small file that describes a huge model has not got its tensors.
+        let base = try model.prepare().pointer
+        for (source, parameter) in copies { copyElements(from: source, to: parameter.view(base, model.type)) }
     }
 }

@@ -29,17 +29,31 @@ public struct SafetensorsFile {
         "U64": 8,
     ]
 
+    /// A tensor takes about a hundred bytes of the header, and so does a layer in a model's description:
+    /// room for a hundred thousand of each. The memory that a file can ask for grows with it.
+    private static let mostHeaderBytes = 25_000_000
+
+    private static func checkHeader(_ length: Int) throws(ChainruleError) {
+        guard length <= mostHeaderBytes else {
+            throw ChainruleError(.format, "the file's header", expected: "at most \(mostHeaderBytes) bytes", got: "\(length)")
+        }
+    }
+
     /// Every length and offset is checked before it is used.
     public init(_ bytes: UnsafeRawBufferPointer) throws(ChainruleError) {
         guard bytes.count >= 8 else {
             throw ChainruleError(.format, "the file's length", expected: "8 bytes or more", got: "\(bytes.count)")
         }
         let length = UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
-        guard length <= UInt64(bytes.count - 8), length <= 100_000_000 else {
+        guard length <= UInt64(bytes.count - 8) else {
             throw ChainruleError(
                 .format, "the file", expected: "a safetensors header of at most \(bytes.count - 8) bytes",
                 got: "a length of \(length): the file is truncated or of another format")
         }
+        try SafetensorsFile.checkHeader(Int(clamping: length))
+        // Strings and arrays made from a header end the process when memory is short; asking for more than
+        // they take tells in time.
+        _ = try Storage(byteCount: 16 * Int(length), what: "the file's header", isZeroed: false)
         data = UnsafeRawBufferPointer(rebasing: bytes[(8 + Int(length))...])
         let header = UnsafeRawBufferPointer(rebasing: bytes[8..<8 + Int(length)])
         try parse(header.bindMemory(to: UInt8.self))
@@ -61,13 +75,27 @@ public struct SafetensorsFile {
             try reader.expect("}")
         }
         guard reader.isAtEnd else { throw reader.wrong("the end of the header") }
-        let used = tensors.reduce(0) { $0 + $1.byteCount }
-        guard used == data.count else {
-            throw ChainruleError(.format, "the file's data", expected: "\(used) bytes, as the header says", got: "\(data.count)")
-        }
+        try checkPlaces()
         tensors.sort { $0.name < $1.name }
         for (first, second) in zip(tensors, tensors.dropFirst()) where first.name == second.name {
             throw ChainruleError(.format, "the tensor names", expected: "each once", got: "\"\(first.name)\" twice")
+        }
+    }
+
+    /// Tensors lie one behind the other and fill the data: no overlaps, no holes.
+    private mutating func checkPlaces() throws(ChainruleError) {
+        tensors.sort { ($0.offset, $0.byteCount) < ($1.offset, $1.byteCount) }
+        var end = 0
+        for tensor in tensors {
+            guard tensor.offset == end else {
+                throw ChainruleError(
+                    .format, "tensor \"\(tensor.name)\"'s place", expected: "from byte \(end), where the one before it ends",
+                    got: "from byte \(tensor.offset)")
+            }
+            end += tensor.byteCount
+        }
+        guard end == data.count else {
+            throw ChainruleError(.format, "the file's data", expected: "\(end) bytes, as the header says", got: "\(data.count)")
         }
     }
 
@@ -111,14 +139,16 @@ public struct SafetensorsFile {
                 .format, "tensor \"\(name)\"'s place", expected: "within \(data.count) bytes of data",
                 got: "\(begin) to \(end): the file is truncated")
         }
+        // A size of 0 must not hide others that overflow: strides are products of the sizes behind them.
         var product = size
         for extent in shape {
-            let (next, overflow) = product.multipliedReportingOverflow(by: extent)
-            guard !overflow else {
+            let (next, overflow) = product.multipliedReportingOverflow(by: max(extent, 1))
+            guard !overflow, next <= Shape.maximumBytes else {
                 throw ChainruleError(.format, "tensor \"\(name)\"'s shape", expected: "sizes that fit memory", got: "\(shape)")
             }
             product = next
         }
+        if shape.contains(0) { product = 0 }
         guard product == end - begin else {
             throw ChainruleError(
                 .format, "tensor \"\(name)\"", expected: "\(product) bytes for \(typeName) \(shape)", got: "\(end - begin)")
@@ -157,6 +187,7 @@ public struct SafetensorsFile {
         // Readers map the data, so it starts at a multiple of 8.
         var bytes = Array(header.utf8)
         while bytes.count % 8 != 0 { bytes.append(0x20) }
+        try checkHeader(bytes.count)
         let storage = try Storage(byteCount: 8 + bytes.count + offset, what: "the file's bytes", isZeroed: false)
         storage.pointer.storeBytes(of: UInt64(bytes.count).littleEndian, as: UInt64.self)
         (storage.pointer + 8).copyMemory(from: bytes, byteCount: bytes.count)

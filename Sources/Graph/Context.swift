@@ -63,18 +63,23 @@ public final class Context: @unchecked Sendable {
     }
 
     /// The inputs are copied: the backward pass needs them after the caller's arrays have gone.
-    public func forward(_ views: UnsafeBufferPointer<ArrayView>, isTraining: Bool) throws(ChainruleError) {
+    /// - drawsAnew: random numbers (dropout's) other than those of the pass before.
+    public func forward(
+        _ views: UnsafeBufferPointer<ArrayView>, isTraining: Bool, drawsAnew: Bool = true
+    ) throws(ChainruleError) {
         let specifications = model.inputSpecifications
         let batch = try model.batch(of: views, specifications)
         for index in views.indices { try Feeds.check(views[index], specifications[index], batch: batch) }
         let index = try entry(batch: batch, isTraining: isTraining)
         canGoBack = false
         hasGoneBack = false
-        current = index
+        // Nobody may read results while there are none.
+        current = nil
         for slot in views.indices { entries[index].plan.setExternal(slot, try feeds.copied(views[slot], slot: slot)) }
         executor.setRandomState(seed: model.seed, step: passes)
-        passes += 1
+        if drawsAnew { passes += 1 }
         try executor.runForward(entries[index].plan)
+        current = index
         canGoBack = true
         commitsNext = isTraining && entries[index].plan.hasCommits
     }
@@ -137,7 +142,7 @@ public final class Context: @unchecked Sendable {
         }
         // Values of the forward pass may be overwritten by those of the backward pass.
         canGoBack = false
-        executor.run(entry.plan, .backward)
+        try executor.runBackward(entry.plan)
         hasGoneBack = true
         hasGradients = true
     }

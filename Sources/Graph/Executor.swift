@@ -40,15 +40,13 @@ public final class Executor: @unchecked Sendable {
     }
 
     /// Readies a plan to run here: makes the arena large enough and puts the addresses in. Plans
-    /// bound earlier stay bound, and share the arena.
+    /// bound earlier stay bound, and share the arena; they do so too when this throws, so the old memory
+    /// goes only when all of the new is there.
     public func bind(_ plan: Plan) throws(ChainruleError) {
-        var moved = false
-        if (arena?.byteCount ?? -1) < plan.arenaBytes {
-            arena = nil
-            arena = try Storage(byteCount: plan.arenaBytes, what: "the activations")
-            moved = true
-        }
+        let moved = (arena?.byteCount ?? -1) < plan.arenaBytes
+        let newArena = try moved ? Storage(byteCount: plan.arenaBytes, what: "the activations") : arena
         try makeScratch(for: plan)
+        arena = newArena
         if !boundPlans.contains(where: { $0 === plan }) { boundPlans.append(plan) }
         for bound in boundPlans where moved || bound === plan { resolve(bound) }
     }
@@ -56,8 +54,6 @@ public final class Executor: @unchecked Sendable {
     private func makeScratch(for plan: Plan) throws(ChainruleError) {
         let threads = plan.needsScratch ? Team.threadCount : 0
         guard threads > scratchCount else { return }
-        scratch = nil
-        scratchCount = 0
         scratch = try Storage(byteCount: threads * kernelScratchBytes, what: "workspace", isZeroed: false)
         scratchCount = threads
     }
@@ -91,6 +87,14 @@ public final class Executor: @unchecked Sendable {
     public func runForward(_ plan: Plan) throws(ChainruleError) {
         run(plan, .forward)
         if plan.checksIndices { try checkIndices() }
+        try plan.checkCustomWork(model)
+    }
+
+    /// Runs the backward phase; a host's function may refuse.
+    @inline(__always)
+    public func runBackward(_ plan: Plan) throws(ChainruleError) {
+        run(plan, .backward)
+        try plan.checkCustomWork(model)
     }
 
     /// Throws what the plan's operations have reported.

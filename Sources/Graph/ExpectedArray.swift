@@ -7,16 +7,17 @@ import Tensors
 public struct ExpectedArray {
     public let rank: Int
     public private(set) var shape = InlineArray<8, Int>(repeating: 0)
-    /// Number of classes for labels; 0 for others.
-    public let classes: Int
+    public let labels: LabelRange?
     public let isReal: Bool
+    private let isEmpty: Bool
     /// A target [batch, 1] may also come as [batch].
     let mayDropLast: Bool
 
-    public init(_ shape: Shape, classes: Int, mayDropLast: Bool) {
+    public init(_ shape: Shape, labels: LabelRange?, mayDropLast: Bool) {
         rank = shape.rank
-        self.classes = classes
-        isReal = classes == 0
+        self.labels = labels
+        isReal = labels == nil
+        isEmpty = shape.dimensions.contains(0)
         self.mayDropLast = mayDropLast && shape.rank > 1 && shape.dimensions.last == 1
         for index in 0..<shape.rank { self.shape[index] = shape[index] }
     }
@@ -24,8 +25,9 @@ public struct ExpectedArray {
     /// An array of the model's own: an input or output.
     public init(_ shape: Shape, kind: ElementKind) {
         rank = shape.rank
-        classes = 0
+        labels = nil
         isReal = kind == .real
+        isEmpty = shape.dimensions.contains(0)
         mayDropLast = false
         for index in 0..<shape.rank { self.shape[index] = shape[index] }
     }
@@ -34,6 +36,6 @@ public struct ExpectedArray {
     public func fits(_ view: ArrayView) -> Bool {
         guard view.rank == rank || (mayDropLast && view.rank == rank - 1) else { return false }
         for index in 0..<view.rank where view.shape[index] != shape[index] { return false }
-        return view.type.isReal == isReal && view.data != nil
+        return view.type.isReal == isReal && (view.data != nil || isEmpty)
     }
 }

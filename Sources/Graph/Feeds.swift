@@ -11,8 +11,8 @@ public struct FeedSpecification: Sendable {
         case real
         /// Whole numbers, int32 or int64, that the plan itself looks at.
         case integers
-        /// int32 or int64, 0 up to but not including `classes`.
-        case labels(classes: Int)
+        /// int32 or int64, those of the range.
+        case labels(LabelRange)
     }
 
     /// For messages: "input 0 (x)".
@@ -20,11 +20,14 @@ public struct FeedSpecification: Sendable {
     /// With the open batch.
     public var shape: Shape
     public var kind: Kind
+    /// What would do as well, for messages: " or ...".
+    public var alternative: String
 
-    public init(name: String, shape: Shape, kind: Kind) {
+    public init(name: String, shape: Shape, kind: Kind, alternative: String = "") {
         self.name = name
         self.shape = shape
         self.kind = kind
+        self.alternative = alternative
     }
 }
 
@@ -51,7 +54,8 @@ public final class Feeds: @unchecked Sendable {
         }
         guard fits else {
             let wanted = batch.map { specification.shape.with(batch: $0) } ?? specification.shape
-            throw ChainruleError(.shape, "\(specification.name)'s shape", expected: "\(wanted)", got: view.description)
+            throw ChainruleError(
+                .shape, "\(specification.name)'s shape", expected: "\(wanted)\(specification.alternative)", got: view.description)
         }
         switch specification.kind {
         case .real:
@@ -77,8 +81,8 @@ public final class Feeds: @unchecked Sendable {
     public func address(
         _ view: ArrayView, _ specification: FeedSpecification, slot: Int
     ) throws(ChainruleError) -> UnsafeMutableRawPointer? {
-        if case .labels(let classes) = specification.kind {
-            return try labels(view, classes: classes, specification.name, slot: slot)
+        if case .labels(let range) = specification.kind {
+            return try labels(view, range, specification.name, slot: slot)
         }
         return try plainAddress(view, slot: slot)
     }
@@ -101,44 +105,47 @@ public final class Feeds: @unchecked Sendable {
     /// Contiguous labels as int32 in a buffer; nil when one is out of range (or memory is short).
     @inline(__always)
     public func labels(
-        _ data: UnsafeMutableRawPointer?, _ type: DataType, _ count: Int, _ classes: Int, slot: Int
+        _ data: UnsafeMutableRawPointer?, _ type: DataType, _ count: Int, _ range: LabelRange, slot: Int
     ) -> UnsafeMutableRawPointer? {
         guard let data, let storage = buffers[slot], storage.byteCount >= count * 4 else { return nil }
         let target = storage.pointer.assumingMemoryBound(to: Int32.self)
+        let isRight =
+            type == .int64
+            ? Feeds.copyLabels(data.assumingMemoryBound(to: Int64.self), target, count, range)
+            : Feeds.copyLabels(data.assumingMemoryBound(to: Int32.self), target, count, range)
+        return isRight ? storage.pointer : nil
+    }
+
+    /// Labels that are none become -1; whether all others are in the range.
+    @inline(__always)
+    private static func copyLabels<I: FixedWidthInteger & SignedInteger>(
+        _ source: UnsafePointer<I>, _ target: UnsafeMutablePointer<Int32>, _ count: Int, _ range: LabelRange
+    ) -> Bool {
+        let classes = UInt64(range.classes)
+        let ignored = Int64(range.ignored ?? -1)
+        let hasIgnored = range.ignored != nil
         var wrong: UInt64 = 0
-        if type == .int64 {
-            let source = data.assumingMemoryBound(to: Int64.self)
-            for index in 0..<count {
-                let label = source[index]
-                wrong |= UInt64(bitPattern: label) < UInt64(classes) ? 0 : 1
-                target[index] = Int32(truncatingIfNeeded: label)
-            }
-        } else {
-            let source = data.assumingMemoryBound(to: Int32.self)
-            for index in 0..<count {
-                let label = source[index]
-                wrong |= UInt64(bitPattern: Int64(label)) < UInt64(classes) ? 0 : 1
-                target[index] = label
-            }
+        for index in 0..<count {
+            let label = Int64(source[index])
+            let isInside = UInt64(bitPattern: label) < classes
+            wrong |= isInside || (hasIgnored && label == ignored) ? 0 : 1
+            target[index] = isInside && !(hasIgnored && label == ignored) ? Int32(truncatingIfNeeded: label) : -1
         }
-        return wrong == 0 ? storage.pointer : nil
+        return wrong == 0 || range.isPadded
     }
 
     private func labels(
-        _ view: ArrayView, classes: Int, _ name: String, slot: Int
+        _ view: ArrayView, _ range: LabelRange, _ name: String, slot: Int
     ) throws(ChainruleError) -> UnsafeMutableRawPointer {
         let count = view.elementCount
         let buffer = try buffer(slot, bytes: count * 4)
-        var target = view
-        target.data = buffer
-        target.type = .int32
-        target.makeContiguous()
-        copyElements(from: view, to: target)
-        let labels = buffer.assumingMemoryBound(to: Int32.self)
-        for index in 0..<count where labels[index] < 0 || Int(labels[index]) >= classes {
-            throw ChainruleError(
-                .value, "\(name), element \(index)", expected: "a label from 0 to \(classes - 1)",
-                got: "\(Feeds.integer(view, index))")
+        let target = buffer.assumingMemoryBound(to: Int32.self)
+        for index in 0..<count {
+            let label = Feeds.integer(view, index)
+            guard let stored = range.stored(label) else {
+                throw ChainruleError(.value, "\(name), element \(index)", expected: range.expectation, got: "\(label)")
+            }
+            target[index] = stored
         }
         return buffer
     }

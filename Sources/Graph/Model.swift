@@ -31,17 +31,25 @@ public final class Model: @unchecked Sendable {
 
     /// Trainable parameters first, then constants; made when the model is first used.
     public private(set) var storage: Storage?
+    /// 1 once `storage` is there, for threads that have not taken the lock it is made under.
+    private let isPrepared = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
     /// Bytes of the trainable parameters, a multiple of 64, at the start of the storage.
     public private(set) var trainableBytes = 0
     var numberOfLayers = 0
+    /// First values of parameters that came with another model, by index.
+    var givenValues: [Int: Storage] = [:]
 
     public init(type: DataType, seed: UInt64) {
         self.type = type
         self.seed = seed
         trainingThread.initialize(to: 0)
+        isPrepared.initialize(to: 0)
     }
 
-    deinit { trainingThread.deallocate() }
+    deinit {
+        trainingThread.deallocate()
+        isPrepared.deallocate()
+    }
 
     /// Marks the calling thread's fit; false when another one's is under way.
     public func beginTraining() -> Bool { cr_compare_exchange_64(trainingThread, 0, UInt64(UInt(pthread_self()))) != 0 }
@@ -52,6 +60,9 @@ public final class Model: @unchecked Sendable {
         let thread = cr_load_acquire_64(trainingThread)
         return thread == 0 || thread == UInt64(UInt(pthread_self()))
     }
+
+    /// Some layer is computed by the host program.
+    var hasCustomLayers: Bool { nodes.contains { CustomCatalog.definition($0.kind) != nil } }
 
     public var isDouble: Bool { type == .float64 }
     public var isInUse: Bool { storage != nil }
@@ -81,10 +92,10 @@ public final class Model: @unchecked Sendable {
         explicitOutputs = list.map { numbers[$0] }
     }
 
-    /// Makes the parameters' memory and first values, once.
+    /// Makes the parameters' memory and first values, once. Several threads may ask at once.
     @discardableResult
     public func prepare() throws(ChainruleError) -> Storage {
-        if let storage { return storage }
+        if cr_load_acquire_32(isPrepared) != 0, let storage { return storage }
         guard !nodes.isEmpty else {
             throw ChainruleError(.state, "the model", expected: "at least one node", got: "an empty model")
         }
@@ -106,60 +117,44 @@ public final class Model: @unchecked Sendable {
         preparation.lock()
         defer { preparation.unlock() }
         if let storage { return storage }
-        var offset = 0
-        for trainable in [true, false] {
-            for index in parameters.indices where parameters[index].specification.isTrainable == trainable {
-                parameters[index].offset = offset
-                let (sum, overflow) = offset.addingReportingOverflow(
-                    Storage.aligned(parameters[index].elementCount * type.size))
-                guard !overflow, sum <= Shape.maximumBytes else {
-                    throw ChainruleError(.shape, "the parameters", expected: "at most 2^46 bytes in all", got: "more")
-                }
-                offset = sum
-            }
-            if trainable { trainableBytes = offset }
+        let bytes = parameters.reduce(0.0) { $0 + Double(Storage.aligned($1.elementCount * type.size)) }
+        guard bytes <= Double(Shape.maximumBytes) else {
+            throw ChainruleError(.shape, "the parameters", expected: "at most 2^46 bytes in all", got: "\(bytes)")
         }
         // Made here, under the lock, so that readers on several threads find them made.
         _ = inputSpecifications
         _ = isSeparable
         _ = firstBatchedInput
         _ = predictionPart
-        let made = try Storage(byteCount: offset, what: "the model's parameters")
+        let made = try Storage(byteCount: Int(bytes), what: "the model's parameters")
         try fill(made, seed: seed)
+        for (index, values) in givenValues {
+            (made.pointer + parameters[index].offset).copyMemory(from: values.pointer, byteCount: parameters[index].elementCount * type.size)
+        }
+        givenValues = [:]
         storage = made
+        cr_store_release_32(isPrepared, 1)
         return made
     }
     private let preparation = ThreadLock()
 
+    /// Gives all parameters their places: trainable ones first. Done when some are added, since later
+    /// several threads may read them.
+    func placeParameters() {
+        var offset = 0
+        for trainable in [true, false] {
+            for index in parameters.indices where parameters[index].specification.isTrainable == trainable {
+                parameters[index].offset = offset
+                // Whether the sum fits memory is looked at before it is used.
+                offset &+= Storage.aligned(parameters[index].elementCount * type.size)
+            }
+            if trainable { trainableBytes = offset }
+        }
+    }
+
     /// Draws all first values anew.
     public func initialize(seed: UInt64) throws(ChainruleError) {
         try fill(try prepare(), seed: seed)
-    }
-
-    /// Element i of parameter p is a function of (seed, p, i) in the outside's order, so storage
-    /// layout and type don't matter.
-    private func fill(_ storage: Storage, seed: UInt64) throws(ChainruleError) {
-        for (index, parameter) in parameters.enumerated() {
-            let random = Philox(seed: seed, stream: 0x1000_0000 + UInt64(index))
-            let view = parameter.view(storage.pointer, type)
-            let whole = try parameter.firstValues(random)
-            let columns = view.rank == 2 ? view.shape[1] : max(parameter.elementCount, 1)
-            for element in 0..<parameter.elementCount {
-                let value = whole.map { $0.pointer.load(fromByteOffset: element * 8, as: Double.self) } ?? parameter.firstValue(element, random)
-                let place: Int
-                if view.rank == 2 {
-                    place = (element / columns) * view.strides[0] + (element % columns) * view.strides[1]
-                } else {
-                    place = element * type.size
-                }
-                guard let data = view.data else { continue }
-                if isDouble {
-                    (data + place).storeBytes(of: value, as: Double.self)
-                } else {
-                    (data + place).storeBytes(of: Float(value), as: Float.self)
-                }
-            }
-        }
     }
 
     /// Runs a body that changes the parameters; readers are waited for.

@@ -5,6 +5,9 @@ import Layers
 import Tensors
 
 extension Model {
+    /// More than anybody draws up; a file that describes a model may hold a line for each of its bytes.
+    private static let mostNodes = 100_000
+
     /// Adds a layer, operation or composite; nil inputs mean the first output of what was added last.
     /// Inputs and the result are callers' numbers; the outputs have consecutive ones from the result on.
     public func add(_ kind: String, _ attributeText: String, inputs given: [Int]?) throws(ChainruleError) -> Int {
@@ -13,7 +16,11 @@ extension Model {
                 .state, "adding to a model", expected: "a model that has not been used yet",
                 got: "one that has parameters in use")
         }
-        let type = try Model.type(of: kind)
+        guard nodes.count < Model.mostNodes else {
+            throw ChainruleError(.invalidArgument, "the number of nodes", expected: "at most \(Model.mostNodes)", got: "one more")
+        }
+        let custom = CustomCatalog.definition(kind)
+        let type = custom == nil ? try Model.type(of: kind) : CustomCatalog.type
         let inputs = given ?? (type.inputCount.upperBound == 0 ? [] : entries.last.map { [$0.first] } ?? [])
         for number in inputs where number < 0 || number >= numbers.count {
             throw ChainruleError(
@@ -21,8 +28,9 @@ extension Model {
                 expected: numbers.isEmpty ? "nodes added before; there are none yet" : "a node from 0 to \(numbers.count - 1)",
                 got: "\(number)")
         }
-        var attributes = try Attributes(parsing: attributeText, as: LayerCatalog.attributes(of: type), of: kind)
-        try setRoles(&attributes, type, count: inputs.count)
+        let known = custom.map { $0.attributes + [LayerCatalog.nameAttribute] } ?? LayerCatalog.attributes(of: type)
+        var attributes = try Attributes(parsing: attributeText, as: known, of: kind)
+        try setRoles(&attributes, kind, custom?.inputCount ?? type.inputCount, type, count: inputs.count)
         let name = try entryName(attributes, kind: kind, isInput: kind == Input.kind)
         let first = nodes.count
         let before = (parameters.count, self.inputs.count)
@@ -41,28 +49,31 @@ extension Model {
                 name: name, kind: kind, attributeText: attributes.text, inputs: inputs, nodes: first..<nodes.count,
                 first: numbers.count, outputShapes: outputs.map { nodes[$0].outputShape }))
         numbers += outputs
+        if parameters.count > before.0 { placeParameters() }
         if kind != Input.kind { numberOfLayers += 1 }
         return numbers.count - outputs.count
     }
 
     private static func type(of kind: String) throws(ChainruleError) -> any LayerDescription.Type {
         if let type = LayerCatalog.type(of: kind) { return type }
+        // The whole catalog would fill the message: the kinds that begin alike.
+        let start = kind.lowercased().prefix(2)
+        let near = LayerCatalog.kinds.filter { start.count == 2 && $0.hasPrefix(start) }
         throw ChainruleError(
-            .attribute, "the kind of a node", expected: "one of \(LayerCatalog.kinds.joined(separator: ", "))",
-            got: "\"\(kind)\"")
+            .attribute, "the kind of a node",
+            expected: "a kind of the catalog" + (near.isEmpty ? "" : ", such as \(near.prefix(12).joined(separator: ", "))"), got: "\"\(kind)\"")
     }
 
     /// Which inputs these are.
     fileprivate func setRoles(
-        _ attributes: inout Attributes, _ type: any LayerDescription.Type, count: Int
+        _ attributes: inout Attributes, _ kind: String, _ range: ClosedRange<Int>, _ type: any LayerDescription.Type, count: Int
     ) throws(ChainruleError) {
-        let range = type.inputCount
         guard range.contains(count) else {
             let expected =
                 range.lowerBound == range.upperBound
                 ? "\(range.lowerBound)"
                 : range.upperBound == .max ? "\(range.lowerBound) or more" : "\(range.lowerBound) to \(range.upperBound)"
-            throw ChainruleError(.invalidArgument, "the number of inputs of \(type.kind)", expected: expected, got: "\(count)")
+            throw ChainruleError(.invalidArgument, "the number of inputs of \(kind)", expected: expected, got: "\(count)")
         }
         let roles = type.inputRoles
         guard attributes.has("inputs"), type.hasOptionalInputs else {
@@ -97,7 +108,8 @@ extension Model {
         _ type: any LayerDescription.Type, _ kind: String, _ attributes: Attributes, _ name: String, _ inputNodes: [Int],
         hasName: Bool
     ) throws(ChainruleError) -> [Int] {
-        let made = try type.init(attributes)
+        let made: any LayerDescription =
+            if let custom = CustomCatalog.definition(kind) { CustomCatalog.layer(custom, attributes) } else { try type.init(attributes) }
         if let composite = made as? any CompositeLayer {
             let outputs = try composite.build(Composition(self, name), inputNodes)
             guard outputs.count == type.outputRoles.count else {
@@ -152,7 +164,9 @@ extension Model {
         of layer: any Layer, _ shapes: [Shape], _ name: String, isItself: Bool
     ) throws(ChainruleError) -> [Int] {
         var added: [Parameter] = []
-        for specification in try layer.parameters(shapes) {
+        let specifications = try layer.parameters(shapes)
+        let isItself = isItself && specifications.count == 1
+        for specification in specifications {
             var specification = specification
             specification.shape = try specification.shape.validated(what: "parameter \(specification.name)")
             if specification.values == nil { try specification.initializer.check(specification.shape, what: "parameter \(specification.name)") }
@@ -182,7 +196,7 @@ private final class Composition: GraphBuilding {
     func add(_ kind: String, _ text: String, _ inputs: [Int], name: String?) throws(ChainruleError) -> [Int] {
         guard let type = LayerCatalog.type(of: kind) else { throw ChainruleError(.internal, "no kind \(kind)") }
         var attributes = try Attributes(parsing: text, as: LayerCatalog.attributes(of: type), of: kind)
-        try model.setRoles(&attributes, type, count: inputs.count)
+        try model.setRoles(&attributes, kind, type.inputCount, type, count: inputs.count)
         let own = name.map { "\(prefix).\($0)" } ?? "\(prefix).\(kind)#\(model.nodes.count)"
         return try model.append(type, kind, attributes, own, inputs, hasName: name != nil)
     }

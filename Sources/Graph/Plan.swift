@@ -46,6 +46,8 @@ public final class Plan: @unchecked Sendable {
     public let hasCommits: Bool
     /// Whether indices are looked at, and the control block says afterwards if one was out of range.
     public let checksIndices: Bool
+    /// Calls of the host's functions.
+    let customWorks: [CustomWork]
 
     public init(_ program: Program, kernels: KernelSet = .current) throws(ChainruleError) {
         program.appendCommits()
@@ -64,14 +66,26 @@ public final class Plan: @unchecked Sendable {
                 while external.count <= number { external.append([]) }
             }
         }
+        var works: [CustomWork] = []
         var starts = [Int](repeating: 0, count: Phase.allCases.count + 1)
         var scratch = false
         for (index, operation) in program.operations.enumerated() {
-            guard case .kernel(let name, let call) = operation.work else { continue }
-            if name.needsScratch { scratch = true }
+            let kernel: Kernel
+            let call: KernelCall
+            switch operation.work {
+            case .kernel(let name, let prepared):
+                if name.needsScratch { scratch = true }
+                kernel = kernels[name]
+                call = prepared
+            case .custom(let work):
+                kernel = runCustomWork
+                call = customCall(work)
+                works.append(work)
+            case .matrixProduct: throw ChainruleError(.internal, "a matrix product was not lowered")
+            }
             (instructions + index).initialize(
                 to: Instruction(
-                    kernel: kernels[name], pieces: operation.pieces,
+                    kernel: kernel, pieces: operation.pieces,
                     isParallel: operation.pieces > 1 && operation.cost > Plan.parallelThreshold, node: operation.node,
                     call: call))
             for later in (operation.phase.rawValue + 1)..<starts.count { starts[later] = index + 1 }
@@ -84,6 +98,7 @@ public final class Plan: @unchecked Sendable {
         phaseStarts = starts
         hasCommits = starts[Phase.commit.rawValue] < count
         checksIndices = program.checksIndices
+        customWorks = works
         needsScratch = scratch
         usesPacked = program.values.contains {
             if case .block(.packed, _) = $0.home { return true }
@@ -163,6 +178,12 @@ public final class Plan: @unchecked Sendable {
     @inline(__always)
     func run(_ phase: Phase, scratch: UnsafeMutableRawPointer?, scratchCount: Int) {
         run(phaseStarts[phase.rawValue]..<phaseStarts[phase.rawValue + 1], scratch: scratch, scratchCount: scratchCount)
+    }
+
+    /// Whose call of a host's function this is.
+    func node(of work: CustomWork) -> Int? {
+        for operation in program.operations { if case .custom(let own) = operation.work, own === work { return operation.node } }
+        return nil
     }
 
     func run(_ range: Range<Int>, scratch: UnsafeMutableRawPointer?, scratchCount: Int) {

@@ -76,10 +76,15 @@ public final class PlanBuilder {
                 }
             }
             let emitter = Emitter(
-                program: program, node: index, isTraining: request.isTraining, inputShapes: inputShapes,
-                outputShapes: shapes, inputs: inputs, parameters: parameters, gradients: gradients,
+                program: program, node: index, isTraining: request.isTraining, keepsResults: request.keepsResults,
+                inputShapes: inputShapes, outputShapes: shapes, inputs: inputs, parameters: parameters, gradients: gradients,
                 randomState: randomState)
             program.node = index
+            do throws(ChainruleError) {
+                try node.layer.check(inputShapes, isTraining: request.isTraining)
+            } catch {
+                throw error.at(node: "\(node.kind) \"\(node.name)\"")
+            }
             if let output = node.selectedOutput {
                 emitter.setOutput(as: emitters[node.inputs[0]].output(output))
             } else if let inputIndex = node.inputIndex {

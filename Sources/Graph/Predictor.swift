@@ -60,8 +60,8 @@ final class Predictor: @unchecked Sendable {
             return found
         }
         let builder = try PlanBuilder(model: model, request: PlanRequest(batch: batch))
-        // Where indices are looked at, nothing may be written to the caller before all were.
-        let writesOutput = builder.program.checksIndices ? model.outputs.map { _ in false } : builder.placeOutputs()
+        // Where indices are looked at, or functions of the host may refuse, nothing may be written to the caller before all were.
+        let writesOutput = builder.program.checksIndices || model.hasCustomLayers ? model.outputs.map { _ in false } : builder.placeOutputs()
         if batch > 64, packed == nil {
             packed = model.packedParameters()
             executor.packed = packed?.storage
@@ -85,7 +85,9 @@ final class Predictor: @unchecked Sendable {
     func runKnown(
         _ inputs: UnsafeBufferPointer<ArrayView>, _ outputs: UnsafeBufferPointer<ArrayView>, batch: Int
     ) -> Bool {
-        for index in entries.indices where entries[index].batch == batch && !entries[index].plan.checksIndices {
+        for index in entries.indices where entries[index].batch == batch && !entries[index].plan.checksIndices
+            && entries[index].plan.customWorks.isEmpty
+        {
             let plan = entries[index].plan
             if plan.needsScratch && !executor.hasScratchForTeam { return false }
             for slot in 0..<inputs.count where !fits(index, slot, inputs[slot]) { return false }

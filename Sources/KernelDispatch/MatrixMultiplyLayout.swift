@@ -34,7 +34,7 @@ struct MatrixMultiplyLayout {
         p = problem
         size = p.isDouble ? 8 : 4
         lanes = 64 / size
-        isSwapped = p.n == 1 && p.m > 1 && p.cRowStride == 1 && p.savedRowStride == 1
+        isSwapped = p.n == 1 && p.m > 1 && !p.gathersB && !p.biasOfRows && p.cRowStride == 1 && p.savedRowStride == 1
         if isSwapped { Self.transpose(&p) } else { Self.mergeBatch(&p) }
         isTransposed = p.bColumnStride != 1
         vectors = Self.tileVectors(rows: p.m, columns: p.n, lanes: lanes, tile: tile)
@@ -48,9 +48,11 @@ struct MatrixMultiplyLayout {
             // address translation more than packing does, if they are used often enough.
             let distance = p.bRowStride * size
             if isTransposed || (p.m > 64 && distance >= Self.farApart) {
-                shared = p.m > 256
+                // The images of a batch are not copied as a whole.
+                shared = p.m > 256 && !p.biasOfRows
                 local = !shared
             }
+            if p.gathersB { (shared, local) = (false, true) }
         case .never: local = isTransposed
         case .eachPiece: local = true
         case .shared: shared = true
@@ -62,7 +64,7 @@ struct MatrixMultiplyLayout {
         // Pieces: at most so wide that a block of their columns stays in the second-level cache, then
         // halved until there are enough of them, in an order that keeps reuse: rows share the packing
         // of B, columns that of A.
-        streams = p.m == 1 && !isTransposed && !shared && !local && p.n > width && !p.hasColumnSums
+        streams = p.m == 1 && !isTransposed && !shared && !local && p.n > width && !p.hasColumnSums && !p.biasOfRows
         let widest = streams ? 8192 / size : size == 4 ? 256 : 128
         pieceRows = Self.split(p.m, into: (p.m + 0xfffff) >> 20, multiple: 1)
         pieceColumns = Self.split(p.n, into: (p.n + widest - 1) / widest, multiple: width)
@@ -240,7 +242,9 @@ struct MatrixMultiplyLayout {
         if packRows { flags |= Flags.packA }
         if fetchRows { flags |= Flags.fetchA }
         if streams { flags |= Flags.streamB }
+        if p.gathersB { flags |= Flags.gatheredB }
         if p.hasBias { flags |= isSwapped ? Flags.bias | Flags.biasIsOne : Flags.bias }
+        if p.hasBias && p.biasOfRows { flags |= Flags.biasOfRows }
         if p.hasColumnSums { flags |= isSwapped ? Flags.rowSums : Flags.columnSums }
         if p.accumulate { flags |= Flags.accumulate }
         if partialInWorkspace { flags |= Flags.partialInWorkspace }
@@ -270,6 +274,7 @@ struct MatrixMultiplyLayout {
         if p.hasColumnSums { slots.append((.columnSums, Slot.columnSums)) }
         if flags & (Flags.reluGradient | Flags.backwardFunction) != 0 { slots.append((.saved, Slot.saved)) }
         if workspaceBytes > 0 { slots.append((.workspace, Slot.workspace)) }
+        if p.gathersB { slots.append((.space, Slot.space)) }
         let groups = (p.batchCount + together - 1) / together
         let across = (columns.count + pieceColumns - 1) / pieceColumns
         return .init(

@@ -33,6 +33,11 @@ public struct MatrixMultiplyProblem: Sendable {
     public var cBatchStride = 0
     /// Adds bias[n] to every row before the epilogue's function.
     public var hasBias = false
+    /// The bias has an element for each row instead: bias[m].
+    public var biasOfRows = false
+    /// B is not an array but what a `ConvolutionSpace` reads of an image; the batch is its samples times
+    /// its groups, and A and the bias are those of the group.
+    public var gathersB = false
     /// Also sums B's columns over k (n sums per matrix of the batch): the gradient of a bias.
     public var hasColumnSums = false
     /// Adds the result to what C holds; not together with a function other than relu.
@@ -60,7 +65,7 @@ public struct MatrixMultiplyProblem: Sendable {
 
 public struct MatrixMultiplyPlan {
     public enum Role: Int, CaseIterable, Sendable {
-        case a, b, c, bias, columnSums, saved, workspace
+        case a, b, c, bias, columnSums, saved, workspace, space
     }
 
     public struct Step {
@@ -118,7 +123,7 @@ extension MatrixMultiplyPlan {
     private static let smallWork = 4096
 
     private static func smallStep(_ problem: MatrixMultiplyProblem) -> Step? {
-        guard problem.batchCount == 1, !problem.accumulate, problem.k <= 256, problem.m <= smallWork, problem.n <= smallWork,
+        guard problem.batchCount == 1, !problem.accumulate, !problem.gathersB, !problem.biasOfRows, problem.k <= 256, problem.m <= smallWork, problem.n <= smallWork,
             problem.m * problem.n * problem.k <= smallWork, problem.cRowStride == problem.n,
             problem.savedRowStride == problem.n
         else { return nil }

@@ -6,6 +6,13 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case matrixMultiply
     case packColumns
     case smallProduct
+    // Convolutions
+    case convolutionScatter
+    case convolutionWeights
+    case depthwise
+    case depthwiseWeights
+    case unfold
+    case fold
     // Elementwise
     case unaryForward
     case unaryBackward
@@ -15,22 +22,33 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case binaryBackwardFlat
     case binaryBackwardStrided
     case accumulate
+    case select
     // Reductions
     case reduceFlat
     case reduceFlatFinish
     case reduceColumns
     case reduceStrided
+    case foldRows
+    case foldRowsBackward
+    case foldPosition
+    case cumulateRows
+    case cumulateProductBackward
+    case sortRows
     // Copies
     case copyStrided
     case fill
     case gatherRows
     case gatherLabels
     case checkIndices
+    case gatherAlong
+    case scatterAlong
     // Softmax and losses
     case softmaxForward
     case softmaxBackward
     case elementLoss
     case crossEntropy
+    case rowLoss
+    case connectionistLoss
     case weightSum
     case lossFinish
     // Optimizers
@@ -57,15 +75,40 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case gradientStatisticsFinish
     case productBounds
     case productDescent
+    // Recurrent layers
+    case recurrentForward
+    case recurrentBackward
+    case maskSequence
     // Random numbers
     case randomUniform
     case randomNormal
     case dropout
+    // Normalisation
+    case normForward
+    case normBackward
+    case runningStatistics
+    case weightNormForward
+    case weightNormBackward
+    case channelWindow
+    // Embeddings
+    case gatherNormalized
+    case renormalizeRows
+    case embeddingLists
+    case embeddingBackward
+    case bagPlan
+    case bagForward
+    case bagWeightBackward
 }
 
 extension KernelName {
     /// Whether it works in its thread's scratch.
-    public var needsScratch: Bool { self == .matrixMultiply }
+    public var needsScratch: Bool {
+        switch self {
+        case .matrixMultiply, .recurrentForward, .recurrentBackward: true
+        case .convolutionScatter, .convolutionWeights, .depthwise, .depthwiseWeights: true
+        default: false
+        }
+    }
 }
 
 /// What a CPU level's matrix product is built for; sizes of its register tile.

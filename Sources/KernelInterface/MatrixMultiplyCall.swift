@@ -15,6 +15,8 @@ public enum MatrixMultiplySlot {
     @inlinable public static var saved: Int { 5 }
     /// `workspaceBytes` of the plan.
     @inlinable public static var workspace: Int { 6 }
+    /// `ConvolutionSpace`, when B is the matrix of a convolution.
+    @inlinable public static var space: Int { 7 }
 
     // Integers.
     @inlinable public static var rows: Int { 0 }
@@ -81,8 +83,13 @@ public struct MatrixMultiplyFlags {
 
     /// One row of A: B is read along its rows.
     @inlinable public static var streamB: Int { 1 << 15 }
+    // Bits 16 to 19 are the number of vectors.
+    /// B is an image, whose columns each piece gathers in scratch as the pointer `space` says.
+    @inlinable public static var gatheredB: Int { 1 << 20 }
+    /// The bias has m elements, one for each row of C.
+    @inlinable public static var biasOfRows: Int { 1 << 21 }
     /// What is done to finished sums before they are stored.
-    @inlinable public static var inRegisters: Int { bias | biasIsOne | relu | reluGradient | accumulate }
+    @inlinable public static var inRegisters: Int { bias | biasIsOne | biasOfRows | relu | reluGradient | accumulate }
 
     @inlinable public func has(_ bit: Int) -> Bool { bits & bit != 0 }
     /// Vectors in a row of a tile, and of a packed panel.

@@ -1,9 +1,9 @@
-// The gradient's norm, and whether an element is infinite or NaN.
+// The gradient's norm, and whether an element is infinite, NaN or very large.
 //
 // gradientStatistics. Pieces: elementsPerPiece.
 //   pointers  0 gradient  1 partials: one Double per piece (nil where no norm is asked)
-//             2 flags: one Int32 per piece (1: something is not finite)
-//   integers  0 count
+//             2 flags: one Int32 per piece (1: something is not finite, or is not after scaling)
+//   integers  0 count      scalars  0 scale, a power of two (0: none)
 // gradientStatisticsFinish. One piece.
 //   pointers  0 partials or nil  1 flags  2 norm (Double) or nil  3 scale (one element) or nil
 //             4 any flag (Int32)
@@ -49,25 +49,24 @@ let gradientStatisticsFinishKernel: Kernel = { call, _, _, _ in
 private func gradientStatistics<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
     let gradient = arguments.input(0, V.Scalar.self)
     let flags = arguments.output(2, Int32.self)
+    let scale = V(repeating: arguments.scalar(0))
+    let limit = Double(V.Scalar.greatestFiniteMagnitude) / arguments.scalar(0, Double.self)
     for piece in begin..<end {
         let range = flatRange(piece, piece + 1, arguments.integer(0))
         let x = gradient + range.lowerBound
         if arguments.has(1) {
             var total = Double(sumOfSquares(x, range.count, V.self))
-            var isFinite = total.isFinite
-            if !isFinite {
+            if !total.isFinite {
                 // Either something is not finite, or float32 squares overflowed.
-                isFinite = allFinite(x, range.count, V.self)
-                if isFinite {
-                    total = 0
-                    for i in 0..<range.count { total += Double(x[i]) * Double(x[i]) }
-                }
+                total = 0
+                for i in 0..<range.count { total += Double(x[i]) * Double(x[i]) }
             }
             arguments.output(1, Double.self)[piece] = total
-            flags[piece] = isFinite ? 0 : 1
-        } else {
-            flags[piece] = allFinite(x, range.count, V.self) ? 0 : 1
+            flags[piece] = 0
+            // No element is larger than the norm.
+            if total < limit * limit { continue }
         }
+        flags[piece] = allFinite(x, range.count, scale) ? 0 : 1
     }
 }
 
@@ -98,21 +97,22 @@ private func gradientStatistics<V: KernelMath>(_: V.Type, _ arguments: Arguments
     return ((a + b) + (c + d)).laneSum
 }
 
-/// x * 0 is NaN for infinities and NaN, which then stays in the sum.
+/// 0 times an infinity or NaN is NaN, which then stays in the sum. A scale of 0 does no harm: times an
+/// infinity it is NaN too.
 @inline(__always) private func allFinite<V: KernelMath>(
-    _ x: UnsafePointer<V.Scalar>, _ count: Int, _: V.Type
+    _ x: UnsafePointer<V.Scalar>, _ count: Int, _ scale: V
 ) -> Bool {
     let zero = V(repeating: 0)
     var a = zero
     var b = zero
     var i = 0
     while i + 2 * V.lanes <= count {
-        a = V.fma(V.load(x + i), zero, a)
-        b = V.fma(V.load(x + i + V.lanes), zero, b)
+        a = V.fma(V.load(x + i) * scale, zero, a)
+        b = V.fma(V.load(x + i + V.lanes) * scale, zero, b)
         i += 2 * V.lanes
     }
     while i < count {
-        a = V.fma(V.load(x + i, min(V.lanes, count - i)), zero, a)
+        a = V.fma(V.load(x + i, min(V.lanes, count - i)) * scale, zero, a)
         i += V.lanes
     }
     return (a + b).laneSum == 0

@@ -21,6 +21,11 @@ where Scalar: BinaryFloatingPoint & SIMDScalar, MaskStorage: SIMD {
     var laneMaximum: Scalar { get }
     /// Square roots; the standard library's `squareRoot()` is sixteen scalar ones.
     var root: Self { get }
+    /// Elements 0, 2, 4, ... of two vectors.
+    static func evens(_ a: Self, _ b: Self) -> Self
+    /// The first half of the lanes, and the second, each lane with a zero behind it.
+    var spreadLow: Self { get }
+    var spreadHigh: Self { get }
 }
 
 extension SIMD16<Float>: KernelVector {
@@ -43,6 +48,9 @@ extension SIMD16<Float>: KernelVector {
     @inline(__always) var laneSum: Float { cr_lane_sum_float16(self) }
     @inline(__always) var laneMaximum: Float { cr_lane_maximum_float16(self) }
     @inline(__always) var root: Self { cr_root_float16(self) }
+    @inline(__always) static func evens(_ a: Self, _ b: Self) -> Self { cr_evens_float16(a, b) }
+    @inline(__always) var spreadLow: Self { cr_spread_low_float16(self) }
+    @inline(__always) var spreadHigh: Self { cr_spread_high_float16(self) }
 }
 
 extension SIMD8<Double>: KernelVector {
@@ -65,6 +73,9 @@ extension SIMD8<Double>: KernelVector {
     @inline(__always) var laneSum: Double { cr_lane_sum_double8(self) }
     @inline(__always) var laneMaximum: Double { cr_lane_maximum_double8(self) }
     @inline(__always) var root: Self { cr_root_double8(self) }
+    @inline(__always) static func evens(_ a: Self, _ b: Self) -> Self { cr_evens_double8(a, b) }
+    @inline(__always) var spreadLow: Self { cr_spread_low_double8(self) }
+    @inline(__always) var spreadHigh: Self { cr_spread_high_double8(self) }
 }
 
 extension KernelVector {

@@ -7,11 +7,14 @@
 // with class weights w (1 where none), all times the sample's weight. The mean divides by the sum
 // of sample weights, for labels times their class weights (PyTorch's rules).
 //
-// crossEntropy. Pieces: integer 2 rows. Labels lie in 0..<columns: the caller has checked it.
+// A label below 0 counts nothing.
+//
+// crossEntropy. Pieces: integer 2 rows. Labels lie under columns: the caller has checked it.
 //   pointers  0 logits  1 labels (Int32) or probabilities  2 sample weights or nil
 //             3 class weights or nil  4 gradient or nil  5 partials: one Double per piece
 //             6 sum of weights (Double, of weightSum) or nil
 //   integers  0 rows  1 columns  2 rows per piece  3 whether targets are probabilities
+//             4 rows of one sample
 //   scalars   0 divisor: rows, or 1 where pointer 6 is given  1 label smoothing
 // weightSum and lossFinish stand in LossesElement.swift.
 
@@ -59,6 +62,7 @@ private struct Labels<V: KernelMath>: Goal {
     @inline(__always) func dense(_: Int, _: Int, _: Int) -> V { V(repeating: 0) }
     @inline(__always) func spike(_ row: Int) -> (column: Int, height: V.Scalar) {
         let label = Int(labels[row])
+        if label < 0 { return (-1, 0) }
         if let weights { return (label, weights[label]) }
         return (label, 1)
     }
@@ -77,7 +81,8 @@ private struct SmoothedLabels<V: KernelMath>: Goal {
     }
 
     @inline(__always) var isDense: Bool { true }
-    @inline(__always) func dense(_: Int, _ column: Int, _ count: Int) -> V {
+    @inline(__always) func dense(_ row: Int, _ column: Int, _ count: Int) -> V {
+        if labels.labels[row] < 0 { return V(repeating: 0) }
         if let weights = labels.weights { return V.load(weights + column, count) * share }
         return count == V.lanes ? share : V.choose(V.firstLanes(count), share, V(repeating: 0))
     }
@@ -121,6 +126,7 @@ private func crossEntropy<G: Goal>(_ goal: G, _ arguments: Arguments, _ begin: I
     let partials = arguments.output(5, Double.self)
     let columns = arguments.integer(1)
     let perPiece = arguments.integer(2)
+    let positions = max(arguments.integer(4), 1)
     let factor = V.Scalar(inverseDivisor(arguments, weights: 6))
     for piece in begin..<end {
         let first = piece * perPiece
@@ -135,7 +141,7 @@ private func crossEntropy<G: Goal>(_ goal: G, _ arguments: Arguments, _ begin: I
             var products = V(repeating: 0)
             for lane in 0..<count {
                 let start = (row + lane) * columns
-                let weight = weights.map { $0[row + lane] } ?? 1
+                let weight = weights.map { $0[positions == 1 ? row + lane : (row + lane) / positions] } ?? 1
                 let result =
                     columns <= V.lanes
                     ? narrowRow(

@@ -1,16 +1,17 @@
-// Losses that are a mean over elements: one pass gives the loss and the gradient.
+// Losses that are a mean over elements: one pass gives the loss and the gradient. Formulas:
+// LossesFormulas.swift; with two predictions: LossesPair.swift.
 //
 // elementLoss: prediction and target [rows, columns]; with sample weights (one per row) the loss is
 //   sum(w * l) / (sum(w) * columns). Pieces: integer 2 rows.
-//   pointers  0 prediction  1 target  2 sample weights or nil  4 gradient or nil
+//   pointers  0 prediction  1 target  2 sample weights or nil  3 weights of columns or nil  4 gradient or nil
 //             5 partials: one Double per piece  6 sum of weights (Double, of weightSum) or nil
-//   integers  0 rows  1 columns  2 rows per piece  3 ElementLoss
-//   scalars   0 divisor: rows * columns, or columns where pointer 6 is given  1 delta (huber)
+//             7 second prediction  8 its gradient or nil  9 the formula's numbers of columns or nil
+//   integers  0 rows  1 columns  2 rows per piece  3 ElementLoss  4 the formula's flag
+//   scalars   0 divisor: rows * columns, or columns where pointer 6 is given  1, 2 numbers of the formula
 // weightSum: the sum of the weights, in one piece: sample weights, the labels' class weights, or
-//   the products of both.
-//   pointers  0 sample weights or nil  1 class weights or nil  2 labels (Int32), with class weights
-//             3 result (Double)
-//   integers  0 rows
+//   the products of both; a label below 0 counts nothing.
+//   pointers  0 sample weights or nil  1 class weights or nil  2 labels (Int32) or nil  3 result (Double)
+//   integers  0 rows  1 rows of one sample
 // lossFinish: adds the partials in order and divides; 0 where the weights' sum is 0. One piece.
 //   pointers  0 partials (Double)  1 sum of weights or nil  2 result (Double)
 //   integers  0 partials' count      scalars  0 divisor, as above
@@ -51,63 +52,71 @@ let lossFinishKernel: Kernel = { call, _, _, _ in
     return sum == 0 ? 0 : 1 / (divisor * sum)
 }
 
-private protocol LossFunction {
-    /// The loss of a prediction x with target t, and its derivative in x.
-    static func both<V: KernelMath>(_ x: V, _ t: V, _ delta: V) -> (value: V, slope: V)
-}
-
-private enum MeanSquared: LossFunction {
-    @inline(__always) static func both<V: KernelMath>(_ x: V, _ t: V, _: V) -> (value: V, slope: V) {
-        let d = x - t
-        return (d * d, d + d)
-    }
-}
-
-private enum Absolute: LossFunction {
-    @inline(__always) static func both<V: KernelMath>(_ x: V, _ t: V, _: V) -> (value: V, slope: V) {
-        let d = x - t
-        let zero = V(repeating: 0)
-        let one = V(repeating: 1)
-        return (V.magnitude(d), V.choose(d .> zero, one, V.choose(d .< zero, zero - one, zero)))
-    }
-}
-
-private enum Huber: LossFunction {
-    @inline(__always) static func both<V: KernelMath>(_ x: V, _ t: V, _ delta: V) -> (value: V, slope: V) {
-        let d = x - t
-        let size = V.magnitude(d)
-        let half = V(repeating: 0.5)
-        let value = V.choose(size .< delta, half * d * d, delta * (size - half * delta))
-        return (value, V.atMost(V.atLeast(d, V.zero - delta), delta))
-    }
-}
-
-private enum BinaryCrossEntropy: LossFunction {
-    /// max(x, 0) - x t + log(1 + exp(-|x|)); slope sigmoid(x) - t. No overflow for any x.
-    @inline(__always) static func both<V: KernelMath>(_ x: V, _ t: V, _: V) -> (value: V, slope: V) {
-        let zero = V(repeating: 0)
-        let one = V(repeating: 1)
-        let negative = x .< zero
-        let e = V.expOfNegative(V.choose(negative, x, zero - x))
-        let sigmoid = V.choose(negative, e, one) / (one + e)
-        let value = V.choose(negative, zero, x) - x * t + V.log1p(e)
-        return (value, sigmoid - t)
-    }
-}
-
 private func elementLoss<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
     switch unsafeBitCast(UInt8(truncatingIfNeeded: arguments.integer(3)), to: ElementLoss.self) {
-    case .meanSquared: elementLoss(MeanSquared.self, V.self, arguments, begin, end)
-    case .absolute: elementLoss(Absolute.self, V.self, arguments, begin, end)
-    case .huber: elementLoss(Huber.self, V.self, arguments, begin, end)
-    case .binaryCrossEntropyWithLogits: elementLoss(BinaryCrossEntropy.self, V.self, arguments, begin, end)
+    case .meanSquared: elementLoss(MeanSquared.self, NoColumns<V>.self, arguments, begin, end)
+    case .absolute: elementLoss(Absolute.self, NoColumns<V>.self, arguments, begin, end)
+    case .huber: elementLoss(Huber.self, NoColumns<V>.self, arguments, begin, end)
+    case .binaryCrossEntropyWithLogits:
+        if arguments.has(3) {
+            elementLoss(BinaryCrossEntropyWithLogits.self, Columns<V>.self, arguments, begin, end)
+        } else {
+            elementLoss(BinaryCrossEntropyWithLogits.self, NoColumns<V>.self, arguments, begin, end)
+        }
+    case .binaryCrossEntropyWithPositiveWeights:
+        elementLoss(BinaryCrossEntropyWithPositiveWeights.self, Columns<V>.self, arguments, begin, end)
+    case .binaryCrossEntropy: elementLoss(BinaryCrossEntropy.self, Columns<V>.self, arguments, begin, end)
+    case .smoothAbsolute: elementLoss(SmoothAbsolute.self, NoColumns<V>.self, arguments, begin, end)
+    case .divergence: elementLoss(Divergence.self, NoColumns<V>.self, arguments, begin, end)
+    case .divergenceOfLogarithms: elementLoss(DivergenceOfLogarithms.self, NoColumns<V>.self, arguments, begin, end)
+    case .poisson: elementLoss(Poisson.self, NoColumns<V>.self, arguments, begin, end)
+    case .poissonOfLogarithm: elementLoss(PoissonOfLogarithm.self, NoColumns<V>.self, arguments, begin, end)
+    case .hingeEmbedding: elementLoss(HingeEmbedding.self, NoColumns<V>.self, arguments, begin, end)
+    case .softMargin: elementLoss(SoftMargin.self, NoColumns<V>.self, arguments, begin, end)
+    case .logCosh: elementLoss(LogCosh.self, NoColumns<V>.self, arguments, begin, end)
+    case .quantile: elementLoss(Quantile.self, Columns<V>.self, arguments, begin, end)
+    case .sigmoidFocal: elementLoss(SigmoidFocal.self, NoColumns<V>.self, arguments, begin, end)
+    case .gaussian: pairLoss(Gaussian.self, V.self, arguments, begin, end)
+    case .marginRanking: pairLoss(MarginRanking.self, V.self, arguments, begin, end)
     }
+}
+
+/// What depends on an element's column: how much its loss counts, and a number of the formula.
+private protocol ColumnNumbers<V> {
+    associatedtype V: KernelMath
+    init(_ arguments: Arguments)
+    /// Rows are alike and may be walked as one.
+    var areNone: Bool { get }
+    func weighted(_ weight: V, _ column: Int, _ count: Int) -> V
+    func number(_ column: Int, _ count: Int) -> V
+}
+
+private struct NoColumns<V: KernelMath>: ColumnNumbers {
+    @inline(__always) init(_: Arguments) {}
+    @inline(__always) var areNone: Bool { true }
+    @inline(__always) func weighted(_ weight: V, _: Int, _: Int) -> V { weight }
+    @inline(__always) func number(_: Int, _: Int) -> V { V.zero }
+}
+
+private struct Columns<V: KernelMath>: ColumnNumbers {
+    let weights: UnsafePointer<V.Scalar>?
+    let numbers: UnsafePointer<V.Scalar>?
+    @inline(__always) init(_ arguments: Arguments) {
+        weights = arguments.has(3) ? arguments.input(3) : nil
+        numbers = arguments.has(9) ? arguments.input(9) : nil
+    }
+    @inline(__always) var areNone: Bool { weights == nil && numbers == nil }
+    @inline(__always) func weighted(_ weight: V, _ column: Int, _ count: Int) -> V {
+        weights.map { weight * V.load($0 + column, count) } ?? weight
+    }
+    @inline(__always) func number(_ column: Int, _ count: Int) -> V { numbers.map { V.load($0 + column, count) } ?? V.zero }
 }
 
 @inline(never)
-private func elementLoss<Loss: LossFunction, V: KernelMath>(
-    _: Loss.Type, _: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int
+private func elementLoss<Formula: LossFormula, C: ColumnNumbers>(
+    _: Formula.Type, _: C.Type, _ arguments: Arguments, _ begin: Int, _ end: Int
 ) {
+    typealias V = C.V
     let prediction = arguments.input(0, V.Scalar.self)
     let target = arguments.input(1, V.Scalar.self)
     let weights = arguments.has(2) ? arguments.input(2, V.Scalar.self) : nil
@@ -115,28 +124,37 @@ private func elementLoss<Loss: LossFunction, V: KernelMath>(
     let partials = arguments.output(5, Double.self)
     let columns = arguments.integer(1)
     let perPiece = arguments.integer(2)
-    let delta = V(repeating: arguments.scalar(1))
+    let numbers = LossNumbers<V>(arguments)
+    let byColumn = C(arguments)
     let factor = V(repeating: V.Scalar(inverseDivisor(arguments, weights: 6)))
     for piece in begin..<end {
         let first = piece * perPiece
         let last = min(arguments.integer(0), first + perPiece)
         let start = first * columns
         var total = LossSum<V>()
-        if weights == nil || columns == 1 {
+        if byColumn.areNone && (weights == nil || columns == 1) {
             let weight = RowOperand<V>(weights.map { $0 + first }, step: 1, constant: 1)
             lossRange(
-                Loss.self, prediction + start, target + start, weight, gradient.map { $0 + start },
-                (last - first) * columns, delta, factor, &total)
+                Formula.self, prediction + start, target + start, weight, gradient.map { $0 + start },
+                (last - first) * columns, numbers, byColumn, factor, &total)
         } else {
             for row in first..<last {
                 let start = row * columns
-                let weight = RowOperand<V>(weights.unsafelyUnwrapped + row, step: 0, constant: 1)
+                let weight = RowOperand<V>(weights.map { $0 + row }, step: 0, constant: 1)
                 lossRange(
-                    Loss.self, prediction + start, target + start, weight, gradient.map { $0 + start }, columns,
-                    delta, factor, &total)
+                    Formula.self, prediction + start, target + start, weight, gradient.map { $0 + start }, columns,
+                    numbers, byColumn, factor, &total)
             }
         }
         partials[piece] = Double(total.value)
+    }
+}
+
+extension LossNumbers {
+    @inline(__always) init(_ arguments: Arguments) {
+        a = V(repeating: arguments.scalar(1))
+        b = V(repeating: arguments.scalar(2))
+        flag = arguments.integer(4) != 0
     }
 }
 
@@ -147,18 +165,19 @@ private struct LossSum<V: KernelMath> {
     @inline(__always) var value: V.Scalar { (even + odd).laneSum }
 }
 
-@inline(__always) private func lossRange<Loss: LossFunction, V: KernelMath>(
-    _: Loss.Type, _ prediction: UnsafePointer<V.Scalar>, _ target: UnsafePointer<V.Scalar>,
-    _ weight: RowOperand<V>, _ gradient: UnsafeMutablePointer<V.Scalar>?, _ count: Int,
-    _ delta: V, _ factor: V, _ total: inout LossSum<V>
+@inline(never) private func lossRange<Formula: LossFormula, C: ColumnNumbers>(
+    _: Formula.Type, _ prediction: UnsafePointer<C.V.Scalar>, _ target: UnsafePointer<C.V.Scalar>,
+    _ weight: RowOperand<C.V>, _ gradient: UnsafeMutablePointer<C.V.Scalar>?, _ count: Int,
+    _ numbers: LossNumbers<C.V>, _ columns: C, _ factor: C.V, _ total: inout LossSum<C.V>
 ) {
+    typealias V = C.V
     var i = 0
     while i + 2 * V.lanes <= count {
         let j = i + V.lanes
-        let a = Loss.both(V.load(prediction + i), V.load(target + i), delta)
-        let b = Loss.both(V.load(prediction + j), V.load(target + j), delta)
-        let wa = weight.load(i)
-        let wb = weight.load(j)
+        let a = Formula.both(V.load(prediction + i), V.load(target + i), numbers, columns.number(i, V.lanes))
+        let b = Formula.both(V.load(prediction + j), V.load(target + j), numbers, columns.number(j, V.lanes))
+        let wa = columns.weighted(weight.load(i), i, V.lanes)
+        let wb = columns.weighted(weight.load(j), j, V.lanes)
         total.even = V.fma(a.value, wa, total.even)
         total.odd = V.fma(b.value, wb, total.odd)
         if let gradient {
@@ -169,8 +188,8 @@ private struct LossSum<V: KernelMath> {
     }
     while i < count {
         let n = min(V.lanes, count - i)
-        let a = Loss.both(V.load(prediction + i, n), V.load(target + i, n), delta)
-        let w = weight.load(i, n)
+        let a = Formula.both(V.load(prediction + i, n), V.load(target + i, n), numbers, columns.number(i, n))
+        let w = columns.weighted(weight.load(i, n), i, n)
         // Behind the end the loss of zero and zero need not be zero.
         let value = V.choose(V.firstLanes(n), a.value, V(repeating: 0))
         total.even = V.fma(value, w, total.even)
@@ -182,13 +201,23 @@ private struct LossSum<V: KernelMath> {
 private func weightSum<V: KernelMath>(_: V.Type, _ arguments: Arguments) {
     let samples = arguments.has(0) ? arguments.input(0, V.Scalar.self) : nil
     let rows = arguments.integer(0)
+    let positions = max(arguments.integer(1), 1)
     var total = 0.0
     if arguments.has(1) {
         let classes = arguments.input(1, V.Scalar.self)
         let labels = arguments.input(2, Int32.self)
-        for row in 0..<rows {
+        for row in 0..<rows where labels[row] >= 0 {
             let weight = Double(classes[Int(labels[row])])
-            total += samples.map { Double($0[row]) * weight } ?? weight
+            total += samples.map { Double($0[row / positions]) * weight } ?? weight
+        }
+    } else if arguments.has(2) {
+        let labels = arguments.input(2, Int32.self)
+        if let samples {
+            for row in 0..<rows where labels[row] >= 0 { total += Double(samples[row / positions]) }
+        } else {
+            var ignored: Int32 = 0
+            for row in 0..<rows { ignored &+= labels[row] &>> 31 }
+            total = Double(rows) + Double(ignored)
         }
     } else if let samples {
         var row = 0

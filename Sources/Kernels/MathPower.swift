@@ -2,6 +2,8 @@
 // bits of the exponent: Float goes through Double, Double through pairs of Doubles.
 // Coefficients: Tests/Oracle/math_coefficients.py.
 
+import CPUFeatures
+
 extension SIMD16<Float> {
     @_transparent static func powerOfMagnitude(_ x: Self, _ y: Self) -> Self {
         Self(lowHalf: powerInDouble(x.lowHalf, y.lowHalf), highHalf: powerInDouble(x.highHalf, y.highHalf))
@@ -12,11 +14,11 @@ extension SIMD16<Float> {
 /// elsewhere and takes twice the time.
 @inline(never) func powerInDouble(_ x: SIMD8<Float>, _ y: SIMD8<Float>) -> SIMD8<Float> {
     typealias V = SIMD8<Double>
-    let (m, k) = V.decomposeNormal(V(x))
+    let (m, k) = V.decomposeNormal(cr_widen_float8(x))
     let logarithm = V.logarithm(onePlus: m - V.one, exponent: k)
     // Finite, so that 0 * y is not NaN for an infinite y.
-    let bounded = V.atMost(V.atLeast(V(y), V.all(-0x1p140)), V.all(0x1p140))
-    return SIMD8<Float>(V.exp(logarithm * bounded))
+    let bounded = V.atMost(V.atLeast(cr_widen_float8(y), V.all(-0x1p140)), V.all(0x1p140))
+    return cr_narrow_double8(V.exp(logarithm * bounded))
 }
 
 extension SIMD8<Double> {

@@ -54,6 +54,9 @@ protocol KernelMath: KernelVector {
     static func cosinePolynomial(_ z: Self) -> Self
     /// |x| ** y without the special cases of C's pow.
     static func powerOfMagnitude(_ x: Self, _ y: Self) -> Self
+    /// Functions that are written once, for Double.
+    static func throughDouble<F: DoubleFormula>(_: F.Type, _ x: Self) -> Self
+    static func throughDouble<F: DoublePairFormula>(_: F.Type, _ x: Self, _ y: Self) -> Self
 }
 
 extension SIMD16<Float>: KernelMath {

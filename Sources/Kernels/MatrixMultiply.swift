@@ -47,6 +47,8 @@ struct Product<V: KernelMath> {
     let flags: MatrixMultiplyFlags
     let scratch: UnsafeMutableRawPointer
     let call: Arguments
+    /// How B is gathered from an image.
+    var space: UnsafePointer<ConvolutionSpace>? = nil
 
     /// The step's columns rounded up to whole panels.
     @inline(__always) var paddedColumns: Int {
@@ -80,6 +82,7 @@ private func multiplyPieces<V: KernelMath>(
             ? call.integer(Slot.columns) : call.integer(Slot.cRow),
         savedRow: call.integer(Slot.savedRow), blockLength: call.integer(Slot.blockLength), flags: flags,
         scratch: scratch.unsafelyUnwrapped, call: call)
+    if flags.has(MatrixMultiplyFlags.gatheredB) { product.space = call.input(Slot.space) }
     let rows = shape & 0xf_ffff
     let columns = shape >> 20 & 0xf_ffff
     if counts == 1 | 1 << 24 | 1 << 48 && end - begin == 1 && !flags.needsWorkspace {
@@ -126,7 +129,14 @@ extension Product {
         typealias Slot = MatrixMultiplySlot
         let cBatch = call.integer(Slot.cBatch)
         let bBatch = call.integer(Slot.bBatch)
-        a = call.input(Slot.a) + matrix * call.integer(Slot.aBatch)
+        var ofWeights = matrix
+        if let space {
+            ofWeights = matrix % space.pointee.groups
+            if let p = call.call.pointee.pointers[Slot.bias] {
+                bias = UnsafePointer(p.assumingMemoryBound(to: V.Scalar.self)) + ofWeights * rows
+            }
+        }
+        a = call.input(Slot.a) + ofWeights * call.integer(Slot.aBatch)
         b = call.input(Slot.b) + matrix * bBatch
         c = call.output(Slot.c) + matrix * cBatch
         partial = c

@@ -139,7 +139,10 @@ private func multiplyStrip<V: KernelMath>(
         s.tail = done == all ? tail : lanes
         s.partial = partial + column
         s.result = result + column
-        if let bias = p.bias { s.bias = bias + (p.flags.has(MatrixMultiplyFlags.biasIsOne) ? 0 : firstColumn + column) }
+        if let bias = p.bias {
+            s.bias = bias + (p.flags.has(MatrixMultiplyFlags.biasOfRows) ? row
+                : p.flags.has(MatrixMultiplyFlags.biasIsOne) ? 0 : firstColumn + column)
+        }
         if let saved = p.saved { s.saved = saved + row * p.savedRow + firstColumn + column }
         runStrip(&s, rows: count, vectors: vectors)
     }
@@ -157,19 +160,25 @@ private func panelsOfBlock<V: KernelMath>(
             isPacked: true)
     }
     let b = p.b + k * p.bRow + firstColumn * p.bColumn
-    let space = (p.scratch + matrixMultiplyStripBytes).assumingMemoryBound(to: V.Scalar.self)
+    let target = (p.scratch + matrixMultiplyStripBytes).assumingMemoryBound(to: V.Scalar.self)
     if p.flags.has(MatrixMultiplyFlags.localB) {
+        if let space = p.space {
+            gatherColumns(
+                V.self, space, p.b, row: k, rows: depth, column: firstColumn, columns: columns, to: target, rowStride: width,
+                panel: width, panelStep: width * depth)
+            return Panels(base: UnsafePointer(target), row: width, step: width * depth, isPacked: true)
+        }
         packPanels(
             V.self, b, p.bRow, p.bColumn, transposed: p.flags.has(MatrixMultiplyFlags.transposedB), depth: depth,
-            columns: columns, vectors: p.flags.vectors, to: space)
-        return Panels(base: UnsafePointer(space), row: width, step: width * depth, isPacked: true)
+            columns: columns, vectors: p.flags.vectors, to: target)
+        return Panels(base: UnsafePointer(target), row: width, step: width * depth, isPacked: true)
     }
     var panels = Panels<V>(base: b, row: p.bRow, step: width, isPacked: false)
     #if !AVX512
     let whole = columns / V.lanes * V.lanes
     if whole < columns {
-        for i in 0..<depth { V.load(b + i * p.bRow + whole, columns - whole).store(space + i * V.lanes) }
-        panels.tail = UnsafePointer(space)
+        for i in 0..<depth { V.load(b + i * p.bRow + whole, columns - whole).store(target + i * V.lanes) }
+        panels.tail = UnsafePointer(target)
     }
     #endif
     return panels

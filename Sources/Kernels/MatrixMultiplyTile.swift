@@ -177,7 +177,12 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
         }
         let result = s.result + column
         if s.epilogue != 0 {
-            if s.epilogue & MatrixMultiplyFlags.bias != 0, let bias = s.bias {
+            if s.epilogue & MatrixMultiplyFlags.biasOfRows != 0, let bias = s.bias {
+                for i in 0..<R {
+                    let x = V(repeating: bias[i])
+                    for j in 0..<W { sums[i][j] = sums[i][j] + x }
+                }
+            } else if s.epilogue & MatrixMultiplyFlags.bias != 0, let bias = s.bias {
                 for j in 0..<W {
                     let x =
                         s.epilogue & MatrixMultiplyFlags.biasIsOne != 0

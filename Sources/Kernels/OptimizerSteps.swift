@@ -83,7 +83,8 @@ private struct RootMeanSquare<V: KernelMath>: OptimizerPass {
             var a: V = read(mean + i, n)
             a = V.fma(share, g - a, a)
             write(a, mean + i, n)
-            v = V.fma(V.zero - a, a, v)
+            // Rounding may take a little too much off.
+            v = V.atLeast(V.fma(V.zero - a, a, v), V.zero)
         }
         var step = g / (v.root + eps)
         if let buffer {

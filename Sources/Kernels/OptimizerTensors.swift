@@ -67,7 +67,8 @@ let updateScaleKernel: Kernel = { call, _, _, _ in
     if arguments.isDouble {
         arguments.output(1, Double.self)[0] = result
     } else {
-        arguments.output(1, Float.self)[0] = Float(result)
+        let largest = Double(Float.greatestFiniteMagnitude)
+        arguments.output(1, Float.self)[0] = Float(result > largest ? largest : result)
     }
 }
 

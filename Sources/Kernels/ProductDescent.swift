@@ -2,9 +2,10 @@
 // input and the gradient in its output, for a batch of a few samples. The gradient itself, as large as
 // the weight, is never stored: the weight passes through the cores once instead of three times.
 //
-// productBounds. One piece. Tells whether the product of two arrays of some rows must be finite.
-//   pointers  0 a  1 b  2 flag (Int32; 1: a sum of squares is NaN or larger than the limit)
-//   integers  0 a's count  1 b's count      scalars  0 limit
+// productBounds. One piece. Tells whether the elements of a^T b, and the sums of up to 32 rows of b,
+// must be small.
+//   pointers  0 a  1 b  2 flag (Int32; 1: their squares may be beyond the limit, or NaN)
+//   integers  0 a's count  1 b's count      scalars  0 limit of the elements' squares
 // productDescent. Pieces: blocks of rows.
 //   p -= lr (a^T b + decay p), and the same for bias with the sums of b's columns
 //   pointers  0 parameter [rows x columns]  1 a [depth x rows]  2 b [depth x columns]
@@ -40,7 +41,7 @@ private func productBounds<V: KernelMath>(_: V.Type, _ arguments: Arguments) {
     let limit: V.Scalar = arguments.scalar(0)
     let a = sumOfSquares(arguments.input(0), arguments.integer(0), V.self)
     let b = sumOfSquares(arguments.input(1), arguments.integer(1), V.self)
-    arguments.output(2, Int32.self)[0] = a <= limit && b <= limit ? 0 : 1
+    arguments.output(2, Int32.self)[0] = a * b <= limit && b * 32 <= limit ? 0 : 1
 }
 
 private struct Descent<V: KernelMath> {

@@ -15,6 +15,12 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .matrixMultiply: matrixMultiplyKernel
     case .packColumns: packColumnsKernel
     case .smallProduct: smallProductKernel
+    case .convolutionScatter: convolutionScatterKernel
+    case .convolutionWeights: convolutionWeightsKernel
+    case .depthwise: depthwiseKernel
+    case .depthwiseWeights: depthwiseWeightsKernel
+    case .unfold: unfoldKernel
+    case .fold: foldKernel
     case .unaryForward: unaryForwardKernel
     case .unaryBackward: unaryBackwardKernel
     case .binaryFlat: binaryFlatKernel
@@ -22,19 +28,30 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .binaryBackwardFlat: binaryBackwardFlatKernel
     case .binaryBackwardStrided: binaryBackwardStridedKernel
     case .accumulate: accumulateKernel
+    case .select: selectKernel
     case .reduceFlat: reduceFlatKernel
     case .reduceFlatFinish: reduceFlatFinishKernel
     case .reduceColumns: reduceColumnsKernel
     case .reduceStrided: reduceStridedKernel
+    case .foldRows: foldRowsKernel
+    case .foldRowsBackward: foldRowsBackwardKernel
+    case .foldPosition: foldPositionKernel
+    case .cumulateRows: cumulateRowsKernel
+    case .cumulateProductBackward: cumulateProductBackwardKernel
+    case .sortRows: sortRowsKernel
     case .copyStrided: copyStridedKernel
     case .fill: fillKernel
     case .gatherRows: gatherRowsKernel
     case .gatherLabels: gatherLabelsKernel
     case .checkIndices: checkIndicesKernel
+    case .gatherAlong: gatherAlongKernel
+    case .scatterAlong: scatterAlongKernel
     case .softmaxForward: softmaxForwardKernel
     case .softmaxBackward: softmaxBackwardKernel
     case .elementLoss: elementLossKernel
     case .crossEntropy: crossEntropyKernel
+    case .rowLoss: rowLossKernel
+    case .connectionistLoss: connectionistLossKernel
     case .weightSum: weightSumKernel
     case .lossFinish: lossFinishKernel
     case .sgd: sgdKernel
@@ -60,8 +77,24 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .gradientStatisticsFinish: gradientStatisticsFinishKernel
     case .productBounds: productBoundsKernel
     case .productDescent: productDescentKernel
+    case .recurrentForward: recurrentForwardKernel
+    case .recurrentBackward: recurrentBackwardKernel
+    case .maskSequence: maskSequenceKernel
     case .randomUniform: randomUniformKernel
     case .randomNormal: randomNormalKernel
     case .dropout: dropoutKernel
+    case .normForward: normForwardKernel
+    case .normBackward: normBackwardKernel
+    case .runningStatistics: runningStatisticsKernel
+    case .weightNormForward: weightNormForwardKernel
+    case .weightNormBackward: weightNormBackwardKernel
+    case .channelWindow: channelWindowKernel
+    case .gatherNormalized: gatherNormalizedKernel
+    case .renormalizeRows: renormalizeRowsKernel
+    case .embeddingLists: embeddingListsKernel
+    case .embeddingBackward: embeddingBackwardKernel
+    case .bagPlan: bagPlanKernel
+    case .bagForward: bagForwardKernel
+    case .bagWeightBackward: bagWeightBackwardKernel
     }
 }

@@ -117,5 +117,50 @@ func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: 
             run.run(Power<V>.self)
         }
     case .affine: run.run(Affine<V>.self)
+    case .tan: run.run(Tan<V>.self)
+    case .asin: run.run(Asin<V>.self)
+    case .acos: run.run(Acos<V>.self)
+    case .atan: run.run(Atan<V>.self)
+    case .sinh: run.run(Sinh<V>.self)
+    case .cosh: run.run(Cosh<V>.self)
+    case .asinh: run.run(Asinh<V>.self)
+    case .acosh: run.run(Acosh<V>.self)
+    case .atanh: run.run(Atanh<V>.self)
+    case .exp2: run.run(Exp2<V>.self)
+    case .log2: run.run(Log2<V>.self)
+    case .log10: run.run(Log10<V>.self)
+    case .rsqrt: run.run(Rsqrt<V>.self)
+    case .erfc: run.run(Erfc<V>.self)
+    case .sign: run.run(Sign<V>.self)
+    case .floor: run.run(Floor<V>.self)
+    case .ceil: run.run(Ceil<V>.self)
+    case .round: run.run(Round<V>.self)
+    case .trunc: run.run(Trunc<V>.self)
+    case .frac: run.run(Frac<V>.self)
+    case .clip: run.run(Clip<V>.self)
+    case .isNaN: run.run(IsNaN<V>.self)
+    case .isInfinite: run.run(IsInfinite<V>.self)
+    case .isFinite: run.run(IsFinite<V>.self)
+    case .logicalNot: run.run(LogicalNot<V>.self)
+    case .hardsigmoid: run.run(Hardsigmoid<V>.self)
+    case .hardswish: run.run(Hardswish<V>.self)
+    case .mish: run.run(Mish<V>.self)
+    case .celu: run.run(Celu<V>.self)
+    case .threshold: run.run(Threshold<V>.self)
+    case .hardshrink: run.run(Hardshrink<V>.self)
+    case .softshrink: run.run(Softshrink<V>.self)
+    case .tanhshrink: run.run(Tanhshrink<V>.self)
+    case .softsign: run.run(Softsign<V>.self)
+    case .logSigmoid: run.run(LogSigmoid<V>.self)
+    case .powerOfMagnitude:
+        if a == 2 {
+            run.run(Square<V>.self)
+        } else if a == 1 {
+            run.run(Abs<V>.self)
+        } else if a == 0.5 {
+            run.run(RootOfMagnitude<V>.self)
+        } else {
+            run.run(PowerOfMagnitude<V>.self)
+        }
     }
 }

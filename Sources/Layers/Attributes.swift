@@ -52,7 +52,7 @@ public struct Attributes: Sendable {
             } else if !attribute.optional {
                 throw ChainruleError(
                     .attribute, "\(what): attributes", expected: attribute.description,
-                    got: text.isEmpty ? "none" : "\"\(text)\"")
+                    got: self.text.isEmpty ? "none" : "\"\(self.text)\"")
             }
         }
     }
@@ -163,10 +163,11 @@ public struct Attributes: Sendable {
     }
 }
 
-/// "adam lr=0.1" as ("adam", " lr=0.1"): the kind is replaced by spaces' worth of nothing, so that
-/// positions count from the first attribute.
+/// "adam lr=0.1" as ("adam", "     lr=0.1"): spaces are in the kind's place, so that positions count from
+/// the start of the text.
 public func splitKind(_ text: String) -> (kind: String, attributes: String) {
     let trimmed = text.drop { $0 == " " || $0 == "\t" || $0 == "\n" }
     let kind = trimmed.prefix { $0 != " " && $0 != "\t" && $0 != "\n" }
-    return (String(kind), String(trimmed.dropFirst(kind.count)))
+    let rest = trimmed.dropFirst(kind.count)
+    return (String(kind), String(repeating: " ", count: text.utf8.count - rest.utf8.count) + rest)
 }

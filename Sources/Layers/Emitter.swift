@@ -7,6 +7,8 @@ public final class Emitter {
     public let program: Program
     /// Dropout and the like are active.
     public let isTraining: Bool
+    /// A backward pass will follow.
+    public let keepsResults: Bool
     public let inputShapes: [Shape]
     public let outputShapes: [Shape]
     /// The node's number: the random stream of its own.
@@ -27,12 +29,13 @@ public final class Emitter {
     public private(set) var inputGradients: [Value?] = []
 
     public init(
-        program: Program, node: Int, isTraining: Bool, inputShapes: [Shape], outputShapes: [Shape], inputs: [Value],
+        program: Program, node: Int, isTraining: Bool, keepsResults: Bool, inputShapes: [Shape], outputShapes: [Shape], inputs: [Value],
         parameters: [String: Value], gradients: [String: Value], randomState: Value
     ) {
         self.program = program
         self.node = node
         self.isTraining = isTraining
+        self.keepsResults = keepsResults
         self.inputShapes = inputShapes
         self.outputShapes = outputShapes
         self.inputs = inputs
@@ -63,7 +66,9 @@ public final class Emitter {
     public func parameter(_ name: String) -> Value? { parameterValues[name] }
 
     /// Appends operations that change what the layer keeps from step to step (running statistics). They
-    /// run when the step has succeeded, so that a failed one leaves no trace.
+    /// run when the step has succeeded, just before the update of the parameters, so that a failed one
+    /// leaves no trace. They may read what the forward pass computed, and write parameters only: in a
+    /// context they run before the backward pass.
     public func atCommit(_ body: @escaping (Program) -> Void) { program.atCommit(node: node, body) }
 
     /// Whole numbers of an input, each checked to be from 0 to under `limit`; others fail the step.

@@ -14,6 +14,22 @@ public struct ParameterSpecification: Sendable {
     public var isTransposed = false
     /// Given first values, row-major, instead of the initialiser's.
     public var values: [Double]? = nil
+    /// Elements, row-major, that are 0 at first, whatever the initialiser says.
+    public var zeros: Range<Int>? = nil
+    /// First values computed from those of another parameter of the same layer.
+    public var derivation: Derivation? = nil
+
+    public struct Derivation: Sendable {
+        public var source: String
+        /// From the other's elements to its own, both row-major.
+        public var compute: @Sendable (UnsafeBufferPointer<Double>, UnsafeMutableBufferPointer<Double>) -> Void
+        public init(
+            from source: String, _ compute: @escaping @Sendable (UnsafeBufferPointer<Double>, UnsafeMutableBufferPointer<Double>) -> Void
+        ) {
+            self.source = source
+            self.compute = compute
+        }
+    }
 
     public init(
         _ name: String, _ shape: Shape, _ initializer: Initializer, isTrainable: Bool = true, isTransposed: Bool = false,
@@ -47,6 +63,8 @@ public protocol LayerDescription: Sendable {
     static var outputRoles: [String] { get }
     /// The parameters in words, for the documentation: name and shape.
     static var parameterShapes: [(name: String, shape: String)] { get }
+    /// Whether the output always has the input's shape.
+    static var keepsShape: Bool { get }
 
     init(_ attributes: Attributes) throws(ChainruleError)
 }
@@ -60,6 +78,7 @@ extension LayerDescription {
     }
     public static var outputRoles: [String] { ["output"] }
     public static var parameterShapes: [(name: String, shape: String)] { [] }
+    public static var keepsShape: Bool { false }
     /// Whether the attribute `inputs=` may be given.
     public static var hasOptionalInputs: Bool { inputCount.upperBound == inputRoles.count && inputCount.lowerBound < inputRoles.count && inputRoles.count > 2 }
 }
@@ -87,6 +106,9 @@ public protocol Layer: LayerDescription {
     /// be predicted in parts. Called with input shapes that may hold the open batch.
     func mixesSamples(_ inputs: [Shape]) -> Bool
 
+    /// Refuses what only the batch's size tells to be impossible. Called with whole shapes, before `forward`.
+    func check(_ inputs: [Shape], isTraining: Bool) throws(ChainruleError)
+
     /// Appends the operations that compute the outputs.
     func forward(_ emit: Emitter)
 
@@ -103,4 +125,5 @@ extension Layer {
     }
     public func parameters(_ inputs: [Shape]) throws(ChainruleError) -> [ParameterSpecification] { [] }
     public func mixesSamples(_ inputs: [Shape]) -> Bool { false }
+    public func check(_ inputs: [Shape], isTraining: Bool) throws(ChainruleError) {}
 }

@@ -18,17 +18,21 @@ extension Program {
     }
 
     public func matrixProduct(
-        _ problem: MatrixMultiplyProblem, a: Value, b: Value, into c: Value, bias: Value? = nil,
-        columnSums: Value? = nil
+        _ problem: MatrixMultiplyProblem, a: Value, aOffset: Int = 0, b: Value, bOffset: Int = 0, into c: Value,
+        bias: Value? = nil, columnSums: Value? = nil, space: Value? = nil
     ) {
         var problem = problem
         problem.hasBias = bias != nil
         problem.hasColumnSums = columnSums != nil
         var operands = [
-            Operand(role: .a, a, .read), Operand(role: .b, b, .read), Operand(role: .c, c, .write),
+            Operand(role: .a, a, .read, byteOffset: aOffset * elementSize),
+            Operand(role: .b, b, .read, byteOffset: bOffset * elementSize), Operand(role: .c, c, .write),
         ]
+        // What is added to is read too: nothing may take it before.
+        if problem.accumulate { operands.append(Operand(role: .c, c, .read)) }
         if let bias { operands.append(Operand(role: .bias, bias, .read)) }
         if let columnSums { operands.append(Operand(role: .columnSums, columnSums, .write)) }
+        if let space { operands.append(Operand(role: .space, space, .read)) }
         append(Operation(.matrixProduct(problem), operands))
     }
 
@@ -74,7 +78,7 @@ extension Program {
 
 extension Operand {
     /// An operand of a whole product: the slot is the role.
-    public init(role: MatrixMultiplyPlan.Role, _ value: Value, _ access: Access) {
-        self.init(role.rawValue, value, access)
+    public init(role: MatrixMultiplyPlan.Role, _ value: Value, _ access: Access, byteOffset: Int = 0) {
+        self.init(role.rawValue, value, access, byteOffset: byteOffset)
     }
 }

@@ -61,6 +61,8 @@ public struct Operation: Sendable {
     public enum Work: Sendable {
         case kernel(KernelName, KernelCall)
         case matrixProduct(MatrixMultiplyProblem)
+        /// A function of the host program.
+        case custom(CustomWork)
     }
 
     public var work: Work
@@ -84,7 +86,7 @@ public struct Operation: Sendable {
 /// The parts of a step, in order; each can be run by itself.
 public enum Phase: Int, CaseIterable, Sendable {
     case forward, loss, backward, check, update
-    /// After a step that succeeded: what layers keep for the next one.
+    /// In a step that has succeeded, run just before `update`: what layers keep for the next one.
     case commit
 }
 
@@ -112,11 +114,19 @@ public final class Program {
     deinit { for table in tables { table.deallocate() } }
 
     /// A table for a kernel, kept as long as the program.
-    public func table(_ space: StridedSpace) -> Value {
-        let pointer = UnsafeMutablePointer<StridedSpace>.allocate(capacity: 1)
+    public func table<T: BitwiseCopyable>(_ space: T) -> Value {
+        let pointer = UnsafeMutablePointer<T>.allocate(capacity: 1)
         pointer.initialize(to: space)
         tables.append(UnsafeMutableRawPointer(pointer))
-        return value(bytes: MemoryLayout<StridedSpace>.size, home: .table(tables.count - 1))
+        return value(bytes: MemoryLayout<T>.size, home: .table(tables.count - 1))
+    }
+
+    /// Calls that a kernel makes itself, kept as long as the program.
+    public func table(_ calls: [KernelCall]) -> Value {
+        let pointer = UnsafeMutablePointer<KernelCall>.allocate(capacity: max(calls.count, 1))
+        pointer.initialize(from: calls, count: calls.count)
+        tables.append(UnsafeMutableRawPointer(pointer))
+        return value(bytes: calls.count * MemoryLayout<KernelCall>.stride, home: .table(tables.count - 1))
     }
 
     /// Numbers that kernels read, in the program's type, kept as long as the program.

@@ -10,6 +10,7 @@ protocol UnaryLayer: Layer {
 }
 
 extension UnaryLayer {
+    static var keepsShape: Bool { true }
     var constants: (Double, Double) { (0, 0) }
 
     func outputShapes(_ inputs: [Shape]) throws(ChainruleError) -> [Shape] { [inputs[0]] }

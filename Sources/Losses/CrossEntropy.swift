@@ -7,70 +7,74 @@ import Tensors
 
 struct CrossEntropy: Loss {
     static let kind = "cross_entropy"
-    static let documentation = "-log softmax(x) at the label; x are logits [batch, classes], targets labels [batch] or probabilities [batch, classes]"
-    static let attributes = [
+    static let className: String? = "CrossEntropyLoss"
+    static let documentation = """
+        -log softmax(x) at the label; x are logits [batch, classes, d1, ...], targets labels [batch, d1, ...] or \
+        probabilities of the logits' shape
+        """
+    static let attributes: [AttributeSpecification] = [
+        AttributeSpecification("weight", .reals, optional: true, "what each class counts"),
+        AttributeSpecification("ignore_index", .integer(.any), default: "-100", "a label that counts nothing"),
+        .reduction,
         AttributeSpecification("label_smoothing", .real(.probability), default: "0", "share of the target spread over all classes"),
-        AttributeSpecification("class_weights", .reals, optional: true, "one weight a class"),
+        AttributeSpecification("class_weights", .reals, optional: true, "another name of weight"),
     ]
+    static let targetRoles = [TargetRole("target", .either)]
 
     let smoothing: Double
     let classWeights: [Double]
+    let ignored: Int
 
     init(_ attributes: Attributes) throws(ChainruleError) {
+        guard !attributes.has("weight") || !attributes.has("class_weights") else {
+            throw ChainruleError(.attribute, "cross_entropy's weight", expected: "weight or class_weights", got: "both")
+        }
         smoothing = attributes.real("label_smoothing")
-        classWeights = attributes.reals("class_weights")
-        guard classWeights.allSatisfy({ $0 >= 0 }), !attributes.has("class_weights") || !classWeights.isEmpty else {
-            throw ChainruleError(
-                .attribute, "cross_entropy's class_weights", expected: "one number of 0 or more for each class", got: "\(classWeights)")
-        }
+        ignored = attributes.integer("ignore_index")
+        classWeights = try Self.weights(attributes, attributes.has("weight") ? "weight" : "class_weights")
     }
 
-    var hasWeights: Bool { !classWeights.isEmpty }
-
-    func target(for prediction: Shape, isInteger: Bool) throws(ChainruleError) -> TargetSpecification {
-        guard prediction.rank == 2, prediction[1] > 0 else {
-            throw ChainruleError(
-                .shape, "cross_entropy's prediction", expected: "logits [batch, classes]", got: "\(prediction)")
+    func targets(
+        for predictions: [Shape], integers: [Bool], freeSize: Int
+    ) throws(ChainruleError) -> [TargetSpecification] {
+        let shape = predictions[0]
+        let classes = try dimension(shape, rank: 2...8, "logits [batch, classes, d1, ...]")
+        try Self.check(classWeights, "weight", count: classes)
+        guard integers[0] else {
+            return [TargetSpecification(shape: shape, alternative: " or int32/int64 labels \(shape.withoutClasses)")]
         }
-        let classes = prediction[1]
-        guard classWeights.isEmpty || classWeights.count == classes else {
-            throw ChainruleError(
-                .attribute, "cross_entropy's class_weights", expected: "\(classes) numbers", got: "\(classWeights.count)")
-        }
-        return isInteger
-            ? TargetSpecification(shape: [prediction[0]], classes: classes) : TargetSpecification(shape: prediction)
+        return [TargetSpecification(shape: shape.withoutClasses, labels: LabelRange(classes: classes, ignored: ignored))]
     }
 
-    func emit(_ program: Program, _ operands: LossOperands) {
-        let rows = operands.shape[0]
-        let columns = operands.shape[1]
-        let rowsPerPiece = StridedSpace.rowsPerPiece(columns: columns)
-        let pieces = max((rows + rowsPerPiece - 1) / rowsPerPiece, 1)
-        let partials = program.value(bytes: pieces * 8)
+    func emit(_ emit: LossEmitter) {
+        let rows = emit.classRows
+        let program = emit.program
         let classes = classWeights.isEmpty ? nil : program.constant(classWeights)
         // Class weights count in the divisor for labels only, as in PyTorch.
-        let weighted = operands.sampleWeights != nil || (classes != nil && operands.hasLabels)
-        if weighted {
-            program.weightSum(
-                rows: rows, samples: operands.sampleWeights, classes: operands.hasLabels ? classes : nil,
-                labels: operands.hasLabels ? operands.target : nil, into: operands.weightSum)
+        let scale = emit.hasLabels()
+            ? emit.scale(labels: emit.targets[0], positions: rows.positions, classWeights: classes)
+            : emit.scale(elements: rows.positions)
+        let logits = emit.asRows(emit.predictions[0], rows)
+        let target = emit.hasLabels() ? emit.targets[0] : emit.asRows(emit.targets[0], rows)
+        let rowsPerPiece = StridedSpace.rowsPerPiece(columns: rows.classes)
+        let pieces = max((rows.count + rowsPerPiece - 1) / rowsPerPiece, 1)
+        let partials = program.value(bytes: pieces * 8)
+        emit.withGradientRows(rows) { gradient in
+            var list = [Operand(0, logits, .read), Operand(1, target, .read), Operand(5, partials, .write)]
+            if let weights = emit.sampleWeights { list.append(Operand(2, weights, .read)) }
+            if let classes { list.append(Operand(3, classes, .read)) }
+            if let gradient { list.append(Operand(4, gradient, .write)) }
+            if let weightSum = scale.weightSum { list.append(Operand(6, weightSum, .read)) }
+            program.call(.crossEntropy, list, pieces: pieces, cost: Double(rows.count * rows.classes) * 2) {
+                $0.integers[0] = rows.count
+                $0.integers[1] = rows.classes
+                $0.integers[2] = rowsPerPiece
+                $0.integers[3] = emit.hasLabels() ? 0 : 1
+                $0.integers[4] = rows.positions
+                $0.scalars[0] = scale.divisor
+                $0.scalars[1] = smoothing
+            }
         }
-        var list = [
-            Operand(0, operands.prediction, .read), Operand(1, operands.target, .read), Operand(5, partials, .write),
-        ]
-        if let weights = operands.sampleWeights { list.append(Operand(2, weights, .read)) }
-        if let classes { list.append(Operand(3, classes, .read)) }
-        if let gradient = operands.gradient { list.append(Operand(4, gradient, .write)) }
-        if weighted { list.append(Operand(6, operands.weightSum, .read)) }
-        let divisor = weighted ? 1 : Double(rows)
-        program.call(.crossEntropy, list, pieces: pieces, cost: Double(rows * columns) * 2) {
-            $0.integers[0] = rows
-            $0.integers[1] = columns
-            $0.integers[2] = rowsPerPiece
-            $0.integers[3] = operands.hasLabels ? 0 : 1
-            $0.scalars[0] = divisor
-            $0.scalars[1] = smoothing
-        }
-        program.finishLoss(partials, pieces, weighted ? operands.weightSum : nil, operands.result, divisor: divisor)
+        emit.finish(partials, pieces, scale)
     }
 }

@@ -1,4 +1,4 @@
-// mean of |prediction - target|; the gradient at equality is 0
+// |prediction - target|; the gradient at equality is 0
 
 import KernelInterface
 import Layers
@@ -6,12 +6,8 @@ import Tensors
 
 struct L1: Loss {
     static let kind = "l1"
-    static let documentation = "mean of |prediction - target|; the gradient at equality is 0"
+    static let className: String? = "L1Loss"
+    static let documentation = "|prediction - target|; the gradient at equality is 0"
     init(_ attributes: Attributes) throws(ChainruleError) {}
-
-    func target(for prediction: Shape, isInteger: Bool) throws(ChainruleError) -> TargetSpecification {
-        TargetSpecification(shape: prediction)
-    }
-
-    func emit(_ program: Program, _ operands: LossOperands) { program.elementLoss(.absolute, operands) }
+    func emit(_ emit: LossEmitter) { emit.elements(.absolute) }
 }

@@ -1,122 +1,151 @@
-// What a loss is: which targets it takes, and the operations that give its value and, in the same
-// pass, its gradient in the prediction. A new one is a file with a type of this protocol and a line
-// in LossCatalog.swift.
+// What a loss is: which predictions and targets it takes, and the operations that give its value and, in the
+// same pass, its gradient in the predictions. A new one is a file with a type of this protocol and a line in
+// LossCatalog.swift.
 
-import KernelInterface
 import Layers
 import Tensors
 
-/// What a loss's target must be.
+/// What one of a loss's targets must be.
 public struct TargetSpecification: Sendable, Equatable {
     /// With the open batch.
     public var shape: Shape
-    /// Labels from 0 to under this; nil: real numbers.
-    public var classes: Int?
+    /// nil: real numbers.
+    public var labels: LabelRange?
+    /// What would do as well, for messages: " or ...".
+    public var alternative: String
 
-    public init(shape: Shape, classes: Int? = nil) {
+    public init(shape: Shape, labels: LabelRange? = nil, alternative: String = "") {
         self.shape = shape
-        self.classes = classes
+        self.labels = labels
+        self.alternative = alternative
     }
 }
 
-public struct LossOperands {
-    public var prediction: Value
-    /// Concrete, with the batch first.
-    public var shape: Shape
-    public var target: Value
-    public var hasLabels: Bool
-    /// One number a sample.
-    public var sampleWeights: Value?
-    /// Written if somebody wants it.
-    public var gradient: Value?
-    /// One Double.
-    public var result: Value
-    /// One Double: what the mean was divided by, in samples' worth of weight. Written when there are
-    /// weights of any kind.
-    public var weightSum: Value
+/// A target by name, and what it holds.
+public struct TargetRole: Sendable {
+    public enum Kind: String, Sendable { case numbers, labels, either = "labels or numbers" }
+    public var name: String
+    public var kind: Kind
 
-    public init(
-        prediction: Value, shape: Shape, target: Value, hasLabels: Bool, sampleWeights: Value?, gradient: Value?,
-        result: Value, weightSum: Value
-    ) {
-        self.prediction = prediction
-        self.shape = shape
-        self.target = target
-        self.hasLabels = hasLabels
-        self.sampleWeights = sampleWeights
-        self.gradient = gradient
-        self.result = result
-        self.weightSum = weightSum
+    public init(_ name: String = "target", _ kind: Kind = .numbers) {
+        self.name = name
+        self.kind = kind
     }
 }
 
 public protocol Loss: Sendable {
     static var kind: String { get }
+    /// The class in Python, PyTorch's name ("CrossEntropyLoss").
+    static var className: String? { get }
     static var documentation: String { get }
+    /// In the order of PyTorch's constructor. All losses have `reduction`; the catalog adds `factor`.
     static var attributes: [AttributeSpecification] { get }
+    /// The model's outputs that it takes, one after another.
+    static var predictionRoles: [String] { get }
+    static var targetRoles: [TargetRole] { get }
+    /// The target whose last size is the caller's to choose.
+    static var freeTarget: Int? { get }
 
     init(_ attributes: Attributes) throws(ChainruleError)
 
-    /// What the target must be for a prediction of this shape (with the open batch), when an array
-    /// with integers or real numbers is given.
-    func target(for prediction: Shape, isInteger: Bool) throws(ChainruleError) -> TargetSpecification
+    /// What the targets must be for predictions of these shapes (with the open batch), when arrays with
+    /// integers or real numbers are given, and the free target has this last size.
+    func targets(
+        for predictions: [Shape], integers: [Bool], freeSize: Int
+    ) throws(ChainruleError) -> [TargetSpecification]
 
-    /// Whether the mean is divided by a sum of weights even without sample weights.
-    var hasWeights: Bool { get }
+    /// Looks at labels (as kernels see them) whose ranges depend on each other. Called at every step.
+    /// - target: where target i lies; - sizes: how many numbers a sample has in it.
+    func check(
+        _ target: (Int) -> UnsafePointer<Int32>?, sizes: (Int) -> Int, batch: Int
+    ) throws(ChainruleError)
+
+    /// Whether the first prediction and the target can be compared by metrics.
+    var isComparable: Bool { get }
     /// Predictions above it mean "yes", for accuracy.
     var decisionThreshold: Double { get }
 
-    func emit(_ program: Program, _ operands: LossOperands)
+    func emit(_ emit: LossEmitter)
 }
 
 extension Loss {
-    public static var attributes: [AttributeSpecification] { [] }
-    public var hasWeights: Bool { false }
+    public static var className: String? { nil }
+    public static var attributes: [AttributeSpecification] { [.reduction] }
+    public static var predictionRoles: [String] { ["input"] }
+    public static var targetRoles: [TargetRole] { [TargetRole()] }
+    public static var freeTarget: Int? { nil }
+    public var isComparable: Bool { Self.targetRoles.count == 1 && Self.predictionRoles.count == 1 }
     public var decisionThreshold: Double { 0.5 }
+    public func check(_ target: (Int) -> UnsafePointer<Int32>?, sizes: (Int) -> Int, batch: Int) throws(ChainruleError) {}
+
+    /// One target of the predictions' shape.
+    public func targets(
+        for predictions: [Shape], integers: [Bool], freeSize: Int
+    ) throws(ChainruleError) -> [TargetSpecification] {
+        try sameShapes(predictions)
+        return Self.targetRoles.map { _ in TargetSpecification(shape: predictions[0]) }
+    }
+
+    func sameShapes(_ shapes: [Shape]) throws(ChainruleError) {
+        for (index, shape) in shapes.enumerated() where shape != shapes[0] {
+            throw ChainruleError(
+                .shape, "\(Self.kind)'s \(Self.predictionRoles[index])", expected: "\(shapes[0]), as its \(Self.predictionRoles[0])",
+                got: "\(shape)")
+        }
+    }
+
+    /// The size of a prediction's dimension behind the batch.
+    func dimension(_ shape: Shape, rank: ClosedRange<Int>, _ words: String) throws(ChainruleError) -> Int {
+        guard rank.contains(shape.rank), shape[1] > 0 else {
+            throw ChainruleError(.shape, "\(Self.kind)'s prediction", expected: words, got: "\(shape)")
+        }
+        return shape[1]
+    }
+
+    /// Weights of classes or columns, each 0 or more; empty when not given.
+    static func weights(_ attributes: Attributes, _ name: String) throws(ChainruleError) -> [Double] {
+        let list = attributes.reals(name)
+        guard list.allSatisfy({ $0 >= 0 }), !attributes.has(name) || !list.isEmpty else {
+            throw ChainruleError(
+                .attribute, "\(kind)'s \(name)", expected: "numbers of 0 or more, with commas", got: "\(list)")
+        }
+        return list
+    }
+
+    static func check(_ list: [Double], _ name: String, count: Int) throws(ChainruleError) {
+        guard list.isEmpty || list.count == count else {
+            throw ChainruleError(.attribute, "\(kind)'s \(name)", expected: "\(count) numbers", got: "\(list.count)")
+        }
+    }
 }
 
-extension Program {
-    /// A loss that is a mean over elements.
-    func elementLoss(_ loss: ElementLoss, delta: Double = 0, _ operands: LossOperands) {
-        let rows = operands.shape.rank == 0 ? 1 : operands.shape[0]
-        let columns = rows == 0 ? 1 : operands.shape.elementCount / rows
-        let rowsPerPiece = StridedSpace.rowsPerPiece(columns: columns)
-        let pieces = max((rows + rowsPerPiece - 1) / rowsPerPiece, 1)
-        let partials = value(bytes: pieces * 8)
-        let weighted = operands.sampleWeights != nil
-        if weighted { weightSum(rows: rows, samples: operands.sampleWeights, into: operands.weightSum) }
-        var list = [
-            Operand(0, operands.prediction, .read), Operand(1, operands.target, .read), Operand(5, partials, .write),
-        ]
-        if let weights = operands.sampleWeights {
-            list += [Operand(2, weights, .read), Operand(6, operands.weightSum, .read)]
-        }
-        if let gradient = operands.gradient { list.append(Operand(4, gradient, .write)) }
-        let divisor = Double(weighted ? columns : rows * columns)
-        call(.elementLoss, list, pieces: pieces, cost: Double(rows * columns)) {
-            $0.integers[0] = rows
-            $0.integers[1] = columns
-            $0.integers[2] = rowsPerPiece
-            $0.integers[3] = loss.rawValue
-            $0.scalars[0] = divisor
-            $0.scalars[1] = delta
-        }
-        finishLoss(partials, pieces, weighted ? operands.weightSum : nil, operands.result, divisor: divisor)
-    }
+/// How the losses of samples become one number.
+public enum LossReduction: String, CaseIterable, Sendable {
+    /// Over elements (weighted, where samples or classes are).
+    case mean
+    case sum
+    /// The sum over elements, the mean over samples.
+    case batchmean
+}
 
-    func weightSum(rows: Int, samples: Value?, classes: Value? = nil, labels: Value? = nil, into result: Value) {
-        var list = [Operand(3, result, .write)]
-        if let samples { list.append(Operand(0, samples, .read)) }
-        if let classes, let labels { list += [Operand(1, classes, .read), Operand(2, labels, .read)] }
-        call(.weightSum, list) { $0.integers[0] = rows }
+extension AttributeSpecification {
+    static var reduction: AttributeSpecification {
+        AttributeSpecification(
+            "reduction", .word(LossReduction.allCases.map(\.rawValue)), default: "mean",
+            "over elements and samples; batchmean: sum over elements, mean over samples")
     }
+    static var factor: AttributeSpecification {
+        AttributeSpecification("factor", .real(.finite), default: "1", "scales the loss, where several are added")
+    }
+}
 
-    func finishLoss(_ partials: Value, _ count: Int, _ weightSum: Value?, _ result: Value, divisor: Double) {
-        var list = [Operand(0, partials, .read), Operand(2, result, .write)]
-        if let weightSum { list.append(Operand(1, weightSum, .read)) }
-        call(.lossFinish, list) {
-            $0.integers[0] = count
-            $0.scalars[0] = divisor
-        }
-    }
+/// A loss with what all of them have.
+public struct LossChoice: Sendable {
+    public let loss: any Loss
+    public let reduction: LossReduction
+    public let factor: Double
+
+    public var predictionCount: Int { type(of: loss).predictionRoles.count }
+    public var targetCount: Int { type(of: loss).targetRoles.count }
+    public var freeTarget: Int? { type(of: loss).freeTarget }
 }

@@ -1,4 +1,4 @@
-// mean of (prediction - target)^2
+// (prediction - target)^2
 
 import KernelInterface
 import Layers
@@ -6,12 +6,8 @@ import Tensors
 
 struct MeanSquaredError: Loss {
     static let kind = "mse"
-    static let documentation = "mean of (prediction - target)^2"
+    static let className: String? = "MSELoss"
+    static let documentation = "(prediction - target)^2"
     init(_ attributes: Attributes) throws(ChainruleError) {}
-
-    func target(for prediction: Shape, isInteger: Bool) throws(ChainruleError) -> TargetSpecification {
-        TargetSpecification(shape: prediction)
-    }
-
-    func emit(_ program: Program, _ operands: LossOperands) { program.elementLoss(.meanSquared, operands) }
+    func emit(_ emit: LossEmitter) { emit.elements(.meanSquared) }
 }

@@ -46,4 +46,10 @@ struct ASGD: FlatOptimizer {
         scalars[4] = weightDecay
         return scalars
     }
+
+    /// A negative lambd makes parameters grow by themselves.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        guard scalars[0] >= 0, onlyShrinks(scalars[1]), decayOnlyShrinks(weightDecay, lr: scalars[0]) else { return .infinity }
+        return scalars[0] * gradient
+    }
 }

@@ -38,4 +38,12 @@ struct Adadelta: FlatOptimizer {
         scalars[4] = weightDecay
         return scalars
     }
+
+    /// v holds (1 - rho) g^2 at least, so d is sqrt(a + eps) / sqrt(1 - rho) at most.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        guard rho < 1, eps >= leastSafeEpsilon, decayOnlyShrinks(weightDecay, lr: scalars[0]) else { return .infinity }
+        return scalars[0] * ((gradient + eps) / (1 - rho)).squareRoot()
+    }
+    /// From step to step a may grow without end.
+    var watchedState: Int? { 1 }
 }

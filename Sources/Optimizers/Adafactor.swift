@@ -110,4 +110,13 @@ struct Adafactor: TensorOptimizer {
         scalars[6] = eps1 ?? (at.isDouble ? Double.ulpOfOne : Double(Float.ulpOfOne))
         return scalars
     }
+
+    /// The direction's root mean square is brought to d or less, so no element is beyond d sqrt(elements);
+    /// before that, the denominator is eps1 or more.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        guard onlyShrinks(scalars[0]), scalars[6] >= leastSafeEpsilon else { return .infinity }
+        let step = scalars[2] * max(eps2, gradient) * d * Double(elements).squareRoot()
+        return max(step, gradient / scalars[6])
+    }
+    var watchesParameters: Bool { true }
 }

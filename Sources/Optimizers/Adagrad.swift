@@ -42,4 +42,10 @@ struct Adagrad: FlatOptimizer {
         scalars[4] = weightDecay
         return scalars
     }
+
+    /// The denominator is eps or more.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        guard decayOnlyShrinks(weightDecay, lr: scalars[0]) else { return .infinity }
+        return scalars[0] * gradient / eps
+    }
 }

@@ -24,6 +24,9 @@ struct Adam: FlatOptimizer {
     let kernel = KernelName.adam
     var maximize: Bool { numbers.maximize }
     func scalars(_ at: StepMoment) -> UpdateScalars { numbers.adam(at) }
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        numbers.largestStep(scalars, gradient: gradient)
+    }
 }
 
 struct AdamW: FlatOptimizer {
@@ -44,6 +47,9 @@ struct AdamW: FlatOptimizer {
     let kernel = KernelName.adam
     var maximize: Bool { numbers.maximize }
     func scalars(_ at: StepMoment) -> UpdateScalars { numbers.adam(at) }
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        numbers.largestStep(scalars, gradient: gradient)
+    }
 }
 
 /// What Adam and its relatives share.
@@ -87,5 +93,12 @@ struct AdamNumbers: Sendable {
         scalars[5] = -at.lr / correction1(at)
         scalars[6] = 1 / correction2(at).squareRoot()
         return scalars
+    }
+
+    /// The numerator is a mean of gradients, the denominator eps (as the kernel has it) or more.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double) -> Double {
+        let rate = abs(scalars[5])
+        guard onlyShrinks(scalars[0]), decayOnlyShrinks(scalars[4], lr: rate) else { return .infinity }
+        return rate * gradient / scalars[3]
     }
 }

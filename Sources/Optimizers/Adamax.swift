@@ -28,4 +28,8 @@ struct Adamax: FlatOptimizer {
         scalars[5] = -at.lr / numbers.correction1(at)
         return scalars
     }
+
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        numbers.largestStep(scalars, gradient: gradient)
+    }
 }

@@ -53,4 +53,12 @@ struct LAMB: TensorOptimizer {
         scalars[6] = numbers.correction1(at) / numbers.correction2(at).squareRoot()
         return scalars
     }
+
+    /// |p| / |u| times an element of u is |p| at most; where one of the norms is 0, the factor is 1.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        guard scalars[3] >= leastSafeEpsilon else { return .infinity }
+        let direction = gradient / scalars[3] + numbers.weightDecay * gradient
+        return max(abs(scalars[5]), 1) * max(direction, gradient * Double(elements).squareRoot())
+    }
+    var watchesParameters: Bool { true }
 }

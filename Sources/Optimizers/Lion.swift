@@ -36,4 +36,9 @@ struct Lion: FlatOptimizer {
         scalars[5] = -at.lr
         return scalars
     }
+
+    /// A sign times the rate.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        onlyShrinks(scalars[0]) ? abs(scalars[5]) : .infinity
+    }
 }

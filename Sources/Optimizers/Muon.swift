@@ -29,6 +29,8 @@ struct Muon: TensorOptimizer {
     let eps: Double
     let steps: Int
     let matchesAdamW: Bool
+    /// A bound of the direction's elements.
+    private let largestValue: Double
     let maximize = false
 
     init(_ attributes: Attributes) throws(ChainruleError) {
@@ -44,6 +46,7 @@ struct Muon: TensorOptimizer {
         eps = attributes.real("eps")
         steps = attributes.integer("ns_steps")
         matchesAdamW = attributes.text("adjust_lr_fn") == "match_rms_adamw"
+        largestValue = Muon.largestValue(coefficients[0], coefficients[1], coefficients[2], steps: steps)
     }
 
     func state(of shape: Shape, name: String) throws(ChainruleError) -> [StateArray] {
@@ -115,5 +118,31 @@ struct Muon: TensorOptimizer {
         scalars[1] = momentum
         scalars[5] = -at.lr
         return scalars
+    }
+
+    /// No element of a matrix is beyond its largest singular value.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        guard onlyShrinks(scalars[0]), eps >= leastSafeEpsilon else { return .infinity }
+        return abs(scalars[5]) * largestValue * Double(elements).squareRoot()
+    }
+
+    /// How large a singular value of 0 to 1 may become in all steps. In each, s becomes a s + b s^3 + c s^5,
+    /// which has its extremes where a + 3 b s^2 + 5 c s^4 = 0; a hundredth is for rounding.
+    private static func largestValue(_ a: Double, _ b: Double, _ c: Double, steps: Int) -> Double {
+        var largest = 1.01
+        var most = largest
+        for _ in 0..<steps {
+            func magnitude(_ squared: Double) -> Double { abs(squared.squareRoot() * (a + squared * (b + squared * c))) }
+            var next = magnitude(largest * largest)
+            let root = (9 * b * b - 20 * a * c).squareRoot()
+            for squared in [(-3 * b + root) / (10 * c), (-3 * b - root) / (10 * c), -a / (3 * b)]
+            where squared > 0 && squared < largest * largest {
+                next = max(next, magnitude(squared))
+            }
+            largest = 1.01 * next
+            guard largest.isFinite else { return .infinity }
+            most = max(most, largest)
+        }
+        return most
     }
 }

@@ -43,6 +43,13 @@ struct NAdam: FlatOptimizer {
         return scalars
     }
 
+    /// As Adam's, with two rates.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        let rate = abs(scalars[5]) + abs(scalars[6])
+        guard onlyShrinks(scalars[0]), decayOnlyShrinks(scalars[4], lr: rate) else { return .infinity }
+        return rate * gradient / scalars[3]
+    }
+
     private func momentum(_ step: Int) -> Double {
         numbers.beta1 * (1 - 0.5 * pow(0.96, Double(step) * momentumDecay))
     }

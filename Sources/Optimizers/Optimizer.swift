@@ -40,7 +40,30 @@ public protocol Optimizer: Sendable {
     var maximize: Bool { get }
     /// Scalars 0 to 6 of the kernels at a step (7 is the clip value); allocates nothing.
     func scalars(_ at: StepMoment) -> UpdateScalars
+    /// How far at most a step with these numbers moves a parameter when no gradient, in this step or
+    /// before, and nothing else that is watched, was beyond `gradient`. Infinity where that can't be said:
+    /// each such step is then made with a copy at hand, which costs time and memory.
+    /// - elements: of the largest parameter.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double
+    /// Its steps are bounded by the parameters too, which are then looked over as gradients are.
+    var watchesParameters: Bool { get }
+    /// The same of an array that it keeps.
+    var watchedState: Int? { get }
 }
+
+extension Optimizer {
+    public var watchesParameters: Bool { false }
+    public var watchedState: Int? { nil }
+}
+
+/// Whether weight decay takes away no more of a parameter than there is.
+func decayOnlyShrinks(_ decay: Double, lr: Double) -> Bool { decay <= 0.5 && lr * decay <= 1 }
+
+/// Whether a parameter times this is no larger.
+func onlyShrinks(_ keep: Double) -> Bool { abs(keep) <= 1 }
+
+/// Smaller ones may vanish when they are squared, or in float32.
+let leastSafeEpsilon = 1e-15
 
 /// One that treats every element alike: one call for all parameters that lie side by side.
 public protocol FlatOptimizer: Optimizer {

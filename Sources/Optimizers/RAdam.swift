@@ -42,4 +42,8 @@ struct RAdam: FlatOptimizer {
         }
         return scalars
     }
+
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        numbers.largestStep(scalars, gradient: gradient)
+    }
 }

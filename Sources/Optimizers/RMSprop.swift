@@ -49,4 +49,10 @@ struct RMSprop: FlatOptimizer {
         scalars[4] = weightDecay
         return scalars
     }
+
+    /// The denominator is eps or more; the buffer is a geometric series of quotients.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        guard momentum < 1, decayOnlyShrinks(weightDecay, lr: scalars[0]) else { return .infinity }
+        return scalars[0] * gradient / eps / (1 - momentum)
+    }
 }

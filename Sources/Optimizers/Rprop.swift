@@ -50,4 +50,9 @@ struct Rprop: FlatOptimizer {
         scalars[5] = sizes.1
         return scalars
     }
+
+    /// No gradient is so large that the step is.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        scalars[5]
+    }
 }

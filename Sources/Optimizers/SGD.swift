@@ -50,4 +50,10 @@ struct SGD: FlatOptimizer {
         scalars[4] = weightDecay
         return scalars
     }
+
+    /// The buffer is a geometric series of gradients.
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
+        guard momentum < 1, decayOnlyShrinks(weightDecay, lr: scalars[0]) else { return .infinity }
+        return scalars[0] * gradient * (1 + max(1, abs(1 - dampening)) / (1 - momentum))
+    }
 }

@@ -13,7 +13,8 @@ final class DataSource {
     private(set) var views: [ArrayView]
     private var copies: [Storage] = []
     private let trainer: Trainer
-    let labels: UInt32
+    /// Of its plans, but for the batch.
+    let key: StepKey
 
     /// - views: inputs, targets, and sample weights if there are any.
     init(_ trainer: Trainer, _ given: [ArrayView], hasWeights: Bool, what: String) throws(ChainruleError) {
@@ -30,34 +31,46 @@ final class DataSource {
         } catch {
             throw what.isEmpty ? error : error.after(what)
         }
-        let key = trainer.key(all, hasWeights: hasWeights, isTraining: true)
+        key = trainer.key(all, hasWeights: hasWeights, isTraining: true)
         count = key.batch ?? 1
-        labels = key.labels
         for slot in given.indices {
             var specification = specifications[slot]
             if !what.isEmpty { specification.name = "\(what): \(specification.name)" }
-            views[slot] = DataSource.withLastDimension(given[slot], specification)
-            try Feeds.check(views[slot], specification, batch: key.batch)
+            views[slot] = given[slot].withLastDimension(specification)
+            try Feeds.check(views[slot], specification, batch: count)
             try prepare(slot, specification)
         }
         if hasWeights, let weights = given.last { try trainer.checkWeights(weights) }
+        if trainer.hasFreeTargets { try checkLabels(what) }
     }
 
-    /// [batch] for a target of shape [batch, 1].
-    private static func withLastDimension(_ view: ArrayView, _ specification: FeedSpecification) -> ArrayView {
-        guard view.rank + 1 == specification.shape.rank, specification.shape.dimensions.last == 1, specification.kind == .real
-        else { return view }
-        var view = view
-        view.shape[view.rank] = 1
-        view.strides[view.rank] = view.type.size
-        view.rank += 1
-        return view
+    /// Lets losses look at all labels; batches of them need not be looked at again.
+    private func checkLabels(_ what: String) throws(ChainruleError) {
+        for trained in trainer.losses {
+            let first = trainer.inputCount + trained.firstTarget
+            let views = views
+            do throws(ChainruleError) {
+                try trained.loss.check(
+                    { views[first + $0].data.map { UnsafePointer($0.assumingMemoryBound(to: Int32.self)) } },
+                    sizes: { views[first + $0].elementCount / max(count, 1) }, batch: count)
+            } catch {
+                throw what.isEmpty ? error : error.after(what)
+            }
+        }
+    }
+
+    /// The plan's key for so many samples of it.
+    func key(batch: Int, isTraining: Bool) -> StepKey {
+        var key = key
+        key.batch = trainer.firstBatchedInput == nil ? nil : batch
+        key.isTraining = isTraining
+        return key
     }
 
     private func prepare(_ slot: Int, _ specification: FeedSpecification) throws(ChainruleError) {
         let view = views[slot]
-        guard specification.shape.isBatched, view.elementCount > 0 else { return }
         if case .labels = specification.kind {
+            guard view.elementCount > 0 else { return }
             let feeds = Feeds(type: trainer.model.type, count: 1)
             let address = try feeds.address(view, specification, slot: 0)
             guard let copy = feeds.storage(0) else { return }
@@ -65,6 +78,7 @@ final class DataSource {
             views[slot] = ArrayView(address, .int32, view.dimensions)
             return
         }
+        guard specification.shape.isBatched, view.elementCount > 0 else { return }
         let isInteger = specification.kind == .integers
         let type = trainer.model.storageType(isInteger ? .integer : .real)
         if DataSource.rowStep(view) == nil || (isInteger && !(view.type == type && view.isContiguous)) {
@@ -93,11 +107,12 @@ final class DataSource {
     func load(_ entry: StepPlan, first: Int, batch: Int, order: UnsafePointer<Int32>?) throws(ChainruleError) {
         for slot in views.indices {
             let view = views[slot]
+            let isLabels = entry.expected[slot].labels != nil
             guard entry.isBatched[slot] else {
-                entry.plan.setExternal(slot, try trainer.feeds.plainAddress(view, slot: slot))
+                // Labels were copied as the plan reads them.
+                entry.plan.setExternal(slot, isLabels ? view.data : try trainer.feeds.plainAddress(view, slot: slot))
                 continue
             }
-            let isLabels = entry.expected[slot].classes > 0
             let fits = isLabels || (view.type == trainer.model.type && view.isContiguous)
             if order == nil && fits {
                 entry.plan.setExternal(slot, view.data.map { $0 + first * view.strides[0] })
@@ -107,7 +122,7 @@ final class DataSource {
             let size = isLabels ? 4 : trainer.model.type.size
             let buffer = try trainer.feeds.buffer(slot, bytes: batch * columns * size)
             if isLabels {
-                gatherLabels(view, first, batch, order, buffer)
+                gatherLabels(view, columns, first, batch, order, buffer)
             } else {
                 gather(view, columns, first, batch, order, buffer)
             }
@@ -116,11 +131,15 @@ final class DataSource {
     }
 
     private func gatherLabels(
-        _ view: ArrayView, _ first: Int, _ batch: Int, _ order: UnsafePointer<Int32>?, _ buffer: UnsafeMutableRawPointer
+        _ view: ArrayView, _ columns: Int, _ first: Int, _ batch: Int, _ order: UnsafePointer<Int32>?,
+        _ buffer: UnsafeMutableRawPointer
     ) {
         guard let source = view.data?.assumingMemoryBound(to: Int32.self) else { return }
         let target = buffer.assumingMemoryBound(to: Int32.self)
-        for row in 0..<batch { target[row] = source[order.map { Int($0[first + row]) } ?? first + row] }
+        for row in 0..<batch {
+            let from = (order.map { Int($0[first + row]) } ?? first + row) * columns
+            for column in 0..<columns { target[row * columns + column] = source[from + column] }
+        }
     }
 
     private func gather(
@@ -153,7 +172,7 @@ final class DataSource {
     private init(_ whole: DataSource, _ range: Range<Int>) {
         trainer = whole.trainer
         hasWeights = whole.hasWeights
-        labels = whole.labels
+        key = whole.key
         copies = whole.copies
         count = range.count
         views = whole.views.enumerated().map { slot, view in

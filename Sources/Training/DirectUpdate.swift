@@ -1,8 +1,8 @@
 // Small batches and plain gradient descent: large weights are updated straight from the two arrays
 // whose product their gradient is, in one pass over the weight (Kernels/ProductDescent.swift). The
-// promise that a NaN leaves the parameters as they were is kept by looking at the two arrays first: if
-// their norms are below a limit, no element of the product can overflow. If one isn't, the trainer
-// takes the long way, with the gradient stored and looked at.
+// promise that the parameters stay finite is kept by looking at the two arrays first: their norms bound
+// the elements of the product, which must be below the limit of UpdateLimits.swift. If they may not be,
+// the trainer takes the long way, with the gradient stored and looked at.
 
 import KernelDispatch
 import KernelInterface
@@ -26,6 +26,7 @@ extension Program {
         phase = .check
         let count = direct.count + rest.reduce(0) { $0 + flatPieces($1.count / elementSize) }
         let flags = value(bytes: count * 4)
+        let limit = UpdateLimits(isDouble: isDouble).gradient
         for (index, product) in direct.enumerated() {
             let problem = product.problem
             call(
@@ -34,7 +35,7 @@ extension Program {
             ) {
                 $0.integers[0] = problem.m * problem.k
                 $0.integers[1] = problem.n * problem.k
-                $0.scalars[0] = (isDouble ? Double.greatestFiniteMagnitude : Double(Float.greatestFiniteMagnitude)) / 4
+                $0.scalars[0] = limit * limit
             }
         }
         let sources = rest.map { programs.source($0, self) }

@@ -32,7 +32,8 @@ struct EarlyStopping {
     /// Takes an epoch's values in; false to stop.
     mutating func sees(_ values: [Double], epoch: Int, _ trainer: Trainer) throws(ChainruleError) -> Bool {
         let value = values[column]
-        let improves = best.map { largerIsBetter ? value > $0 + minDelta : value < $0 - minDelta } ?? true
+        // A NaN is never the best: any number is better.
+        let improves = !value.isNaN && (best.map { largerIsBetter ? value > $0 + minDelta : value < $0 - minDelta } ?? true)
         if improves {
             best = value
             bestEpoch = epoch

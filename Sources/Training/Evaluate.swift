@@ -21,16 +21,13 @@ extension Trainer {
     /// The loss, then the metrics (for several outputs, all metrics of each in turn).
     func evaluate(_ source: DataSource) throws(ChainruleError) -> [Double] {
         guard source.count > 0 else { throw emptyBatch() }
-        var totals = LossTotals(count: losses.count)
+        var totals = LossTotals(self)
         let measures = makeMeasures()
-        let step = model.isSeparable ? Trainer.evaluationBatch : source.count
+        let step = evaluationStep(source)
         var first = 0
         while first < source.count {
             let batch = min(step, source.count - first)
-            let entry = try plan(
-                StepKey(
-                    batch: firstBatchedInput == nil ? nil : batch, labels: source.labels, hasWeights: source.hasWeights,
-                    isTraining: false))
+            let entry = try plan(source.key(batch: batch, isTraining: false))
             try source.load(entry, first: first, batch: batch, order: nil)
             try executor.runForward(entry.plan)
             executor.run(entry.plan, .loss)
@@ -41,36 +38,96 @@ extension Trainer {
         return [totals.value] + measures.map { $0.value }
     }
 
+    private func evaluationStep(_ source: DataSource) -> Int {
+        model.isSeparable ? min(Trainer.evaluationBatch, source.count) : source.count
+    }
+
+    /// Makes the plans for evaluating a source, so that the arena has its size before training.
+    func planEvaluation(_ source: DataSource, what: String) throws(ChainruleError) {
+        guard source.count > 0 else { throw emptyBatch().after(what) }
+        let step = evaluationStep(source)
+        _ = try plan(source.key(batch: step, isTraining: false))
+        if source.count % step != 0 { _ = try plan(source.key(batch: source.count % step, isTraining: false)) }
+    }
+
+    /// Losses whose prediction and target metrics can compare.
+    private var measured: [TrainedLoss] { losses.filter { $0.loss.isComparable } }
+
     /// Names of what `evaluate` returns.
     public var measureNames: [String] {
         var names = ["loss"]
-        for index in losses.indices {
-            let prefix = losses.count == 1 ? "" : model.nodes[model.outputs[index]].name + "_"
+        for trained in measured {
+            let prefix = losses.count == 1 ? "" : model.nodes[model.outputs[trained.firstOutput]].name + "_"
             names += metrics.map { prefix + $0.kind }
         }
         return names
     }
 
-    func makeMeasures() -> [any Metric] { losses.indices.flatMap { _ in metrics.map { $0.init() } } }
+    func makeMeasures() -> [any Metric] { measured.flatMap { _ in metrics.map { $0.init() } } }
+
+    /// Refuses metrics where no loss has anything for them to compare.
+    public func setMetrics(_ text: String) throws(ChainruleError) {
+        let list = try MetricCatalog.parse(text)
+        guard list.isEmpty || losses.isEmpty || !measured.isEmpty else {
+            throw ChainruleError(
+                .invalidArgument, "the metrics", expected: "none: the loss has no target that a prediction could be compared with",
+                got: "\"\(text)\"")
+        }
+        metrics = list
+        metricsText = text
+    }
 
     /// Adds the batch whose forward pass has just run.
     func measure(_ measures: [any Metric], _ entry: StepPlan, batch: Int) {
         guard !metrics.isEmpty else { return }
-        for output in losses.indices {
-            guard let address = executor.address(entry.outputs[output], in: entry.plan),
-                let target = entry.plan.externalAddress(inputCount + output)
+        for (place, trained) in measured.enumerated() {
+            let slot = inputCount + trained.firstTarget
+            guard let address = executor.address(entry.outputs[trained.firstOutput], in: entry.plan),
+                let target = entry.plan.externalAddress(slot)
             else { continue }
-            let shape = entry.outputShapes[output]
-            let rows = shape.rank > 0 ? shape[0] : 1
-            let hasLabels = entry.key.labels & (1 << UInt32(output)) != 0
-            let weights = entry.key.hasWeights ? entry.plan.externalAddress(inputCount + losses.count) : nil
-            let view = MetricBatch(
-                rows: rows, columns: rows > 0 ? shape.elementCount / rows : 0, prediction: reader(address),
-                target: hasLabels ? nil : reader(target),
-                labels: hasLabels ? UnsafePointer(target.assumingMemoryBound(to: Int32.self)) : nil,
-                weight: weights.map { reader($0) }, threshold: losses[output].decisionThreshold)
-            for index in metrics.indices { measures[output * metrics.count + index].add(view) }
+            let shape = entry.outputShapes[trained.firstOutput]
+            let weights = entry.key.hasWeights ? entry.plan.externalAddress(inputCount + targetCount) : nil
+            let view = entry.expected[slot].labels == nil
+                ? numbers(shape, address, target, weights, trained.loss.decisionThreshold)
+                : labelled(shape, address, target.assumingMemoryBound(to: Int32.self), weights, trained.loss.decisionThreshold)
+            for index in metrics.indices { measures[place * metrics.count + index].add(view) }
         }
+    }
+
+    private func numbers(
+        _ shape: Shape, _ address: UnsafeMutableRawPointer, _ target: UnsafeMutableRawPointer,
+        _ weights: UnsafeMutableRawPointer?, _ threshold: Double
+    ) -> MetricBatch {
+        let rows = shape.rank > 0 ? shape[0] : 1
+        return MetricBatch(
+            rows: rows, columns: rows > 0 ? shape.elementCount / rows : 0, prediction: reader(address), target: reader(target),
+            labels: nil, weight: weights.map { reader($0) }, threshold: threshold)
+    }
+
+    /// Classes [batch, classes, d1, ...] and labels [batch, d1, ...]: a row for each label. Ignored ones
+    /// count nothing.
+    private func labelled(
+        _ shape: Shape, _ address: UnsafeMutableRawPointer, _ labels: UnsafePointer<Int32>,
+        _ weights: UnsafeMutableRawPointer?, _ threshold: Double
+    ) -> MetricBatch {
+        let classes = shape[1]
+        let positions = shape.dimensions.dropFirst(2).reduce(1, *)
+        let rows = shape[0] * positions
+        let read = reader(address)
+        let weight = weights.map { reader($0) }
+        let hasIgnored = (0..<rows).contains { labels[$0] < 0 }
+        return MetricBatch(
+            rows: rows, columns: classes,
+            prediction: positions == 1
+                ? read
+                : { index in
+                    let (row, column) = (index / classes, index % classes)
+                    return read((row / positions * classes + column) * positions + row % positions)
+                },
+            target: nil, labels: labels,
+            weight: weight == nil && !hasIgnored
+                ? nil : { row in labels[row] < 0 ? 0 : weight?(row / positions) ?? 1 },
+            threshold: threshold)
     }
 
     private func reader(_ address: UnsafeMutableRawPointer) -> (Int) -> Double {
@@ -83,16 +140,18 @@ extension Trainer {
     }
 }
 
-/// Weighted sums of the losses of batches.
+/// The losses of batches, put together as each loss's reduction does it.
 struct LossTotals {
     private var sums: [Double]
     private var weights: [Double]
+    private let areSums: [Bool]
     /// Loss "none".
     private var plain = 0.0
     private var plainCount = 0.0
 
-    init(count: Int) {
-        sums = Array(repeating: 0, count: count)
+    init(_ trainer: Trainer) {
+        areSums = trainer.losses.map { $0.choice.reduction == .sum }
+        sums = Array(repeating: 0, count: areSums.count)
         weights = sums
     }
 
@@ -102,9 +161,9 @@ struct LossTotals {
             plainCount += 1
         }
         for index in sums.indices {
-            let (loss, weight) = entry.lossAndWeight(index, trainer.executor, trainer.losses[index])
-            sums[index] += loss * weight
-            weights[index] += weight
+            let (loss, weight) = entry.lossAndWeight(index, trainer.executor)
+            sums[index] += areSums[index] ? loss : loss * weight
+            weights[index] = areSums[index] ? 1 : weights[index] + weight
         }
     }
 

@@ -88,6 +88,11 @@ private struct Fit {
         let isBatched = trainer.firstBatchedInput != nil
         batchSize = isBatched ? min(options.batchSize, data.count) : 1
         batches = options.dropsLast ? data.count / batchSize : (data.count + batchSize - 1) / batchSize
+        guard !options.shuffles || data.count <= Int(Int32.max) else {
+            throw ChainruleError(
+                .invalidArgument, "shuffling", expected: "at most \(Int32.max) samples; without shuffling there may be more",
+                got: "\(data.count)")
+        }
         order = options.shuffles && isBatched ? try Storage(byteCount: data.count * 4, what: "the order of samples") : nil
         var names = trainer.measureNames
         if validation != nil { names += trainer.measureNames.map { "val_" + $0 } }
@@ -97,15 +102,32 @@ private struct Fit {
         _ = try trainer.monitored(names, Array(repeating: 0, count: names.count))
     }
 
+    /// However it ends, the best epoch's parameters are brought back where that was asked for.
     mutating func run() throws(ChainruleError) {
+        do throws(ChainruleError) {
+            try epochs()
+        } catch {
+            try? stopping.restore(trainer)  // the first error says more than a second
+            throw error
+        }
+        try stopping.restore(trainer)
+    }
+
+    private mutating func epochs() throws(ChainruleError) {
         // All plans now, so that the arena has its size before the first step.
         try trainer.model.withWriteLock { () throws(ChainruleError) in
             _ = try entry(batchSize)
             if !options.dropsLast && data.count % batchSize != 0 { _ = try entry(data.count % batchSize) }
+            if let validation { try trainer.planEvaluation(validation, what: "validation data") }
         }
         if !options.resumes {
             trainer.fitStart = trainer.epoch + (trainer.batchInEpoch > 0 ? 1 : 0)
             trainer.epoch = trainer.fitStart
+            trainer.batchInEpoch = 0
+        }
+        // Broken off behind an epoch's last batch: nothing of that epoch is left to do.
+        if options.resumes && trainer.batchInEpoch >= batches {
+            trainer.epoch += 1
             trainer.batchInEpoch = 0
         }
         let first = options.resumes ? 0 : trainer.fitStart
@@ -113,15 +135,10 @@ private struct Fit {
             let goesOn = try epoch(number: trainer.epoch - first)
             if !goesOn { break }
         }
-        try stopping.restore(trainer)
-        history.bestEpoch = stopping.bestEpoch
     }
 
     private func entry(_ batch: Int) throws(ChainruleError) -> StepPlan {
-        try trainer.plan(
-            StepKey(
-                batch: trainer.firstBatchedInput == nil ? nil : batch, labels: data.labels,
-                hasWeights: data.hasWeights, isTraining: true))
+        try trainer.plan(data.key(batch: batch, isTraining: true))
     }
 
     /// False to stop after it.
@@ -131,7 +148,7 @@ private struct Fit {
             // Streams below 2^32 belong to initial values; dropout's key is another seed.
             Philox(seed: trainer.seed, stream: 0x2_0000_0000 + UInt64(trainer.epoch)).shuffle(shuffled, count: data.count)
         }
-        var totals = LossTotals(count: trainer.losses.count)
+        var totals = LossTotals(trainer)
         let measures = trainer.makeMeasures()
         var progress = Progress()
         progress.epoch = number

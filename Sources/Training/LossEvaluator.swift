@@ -1,4 +1,4 @@
-// A loss by itself: its value and its gradient in a prediction, for those who write the loop.
+// A loss by itself: its value and its gradients in predictions, for those who write the loop.
 
 import Graph
 import KernelInterface
@@ -7,71 +7,116 @@ import Losses
 import Tensors
 
 public final class LossEvaluator: @unchecked Sendable {
-    private let loss: any Loss
+    private let choice: LossChoice
+    private var loss: any Loss { choice.loss }
 
     public init(_ text: String) throws(ChainruleError) {
-        guard let loss = try LossCatalog.make(text) else {
+        guard let choice = try LossCatalog.make(text) else {
             throw ChainruleError(
                 .attribute, "the loss", expected: "a loss of predictions and targets", got: "\"none\", which only a trainer takes")
         }
-        self.loss = loss
+        self.choice = choice
     }
 
-    /// The gradient array, if given, is written only when all is well.
+    public var predictionCount: Int { choice.predictionCount }
+    public var targetCount: Int { choice.targetCount }
+
+    /// The gradient arrays, if given, are written only when all is well.
     public func evaluate(
-        prediction: ArrayView, target: ArrayView, weights: ArrayView?, gradient: ArrayView?
+        predictions: [ArrayView], targets given: [ArrayView], weights: ArrayView?, gradients: [ArrayView]?
     ) throws(ChainruleError) -> Double {
-        guard prediction.type.isReal else {
-            throw ChainruleError(.dataType, "the prediction's type", expected: "float32 or float64", got: prediction.type.name)
+        let names = predictions.count == 1 ? ["prediction"] : type(of: loss).predictionRoles
+        let type = predictions[0].type
+        var shapes: [Shape] = []
+        for (view, name) in zip(predictions, names) {
+            guard view.type.isReal else {
+                throw ChainruleError(.dataType, "the \(name)'s type", expected: "float32 or float64", got: view.type.name)
+            }
+            let shape = try Shape(view.dimensions).validated(what: "the \(name)")
+            guard shape.elementCount > 0 else {
+                throw ChainruleError(.shape, "the \(name)'s shape", expected: "1 element or more", got: "\(shape)")
+            }
+            shapes.append(shape)
         }
-        let shape = try Shape(prediction.dimensions).validated(what: "the prediction")
-        let expected = try loss.target(for: shape, isInteger: !target.type.isReal)
-        let hasLabels = expected.classes != nil
-        let batch = shape.rank > 0 ? shape[0] : 1
-        guard shape.elementCount > 0 else {
-            throw ChainruleError(.shape, "the prediction's shape", expected: "1 element or more", got: "\(shape)")
+        let expected = try expectedTargets(given, shapes)
+        let batch = shapes[0].rank > 0 ? shapes[0][0] : 1
+        let slopes = gradients ?? []
+        var arrays: [(view: ArrayView, specification: FeedSpecification)] = []
+        for (index, view) in predictions.enumerated() {
+            arrays.append((view, FeedSpecification(name: "the \(names[index])", shape: shapes[index], kind: .real)))
         }
-        let type = prediction.type
-        let feeds = Feeds(type: type, count: 3)
-        let specifications = [
-            FeedSpecification(name: "the prediction", shape: shape, kind: .real),
-            FeedSpecification(
-                name: "the target", shape: expected.shape, kind: expected.classes.map { .labels(classes: $0) } ?? .real),
-            FeedSpecification(name: "sample_weight", shape: [batch], kind: .real),
-        ]
+        for (index, view) in given.enumerated() {
+            let specification = FeedSpecification(
+                name: given.count == 1 ? "the target" : Swift.type(of: loss).targetRoles[index].name, shape: expected[index].shape,
+                kind: expected[index].labels.map { .labels($0) } ?? .real, alternative: expected[index].alternative)
+            arrays.append((view.withLastDimension(specification), specification))
+        }
+        if let weights { arrays.append((weights, FeedSpecification(name: "sample_weight", shape: [batch], kind: .real))) }
+        let feeds = Feeds(type: type, count: arrays.count)
         var addresses: [UnsafeMutableRawPointer?] = []
-        for (slot, view) in [prediction, target, weights].enumerated() {
-            guard let view else { continue }
-            try Feeds.check(view, specifications[slot], batch: nil)
-            addresses.append(try feeds.address(view, specifications[slot], slot: slot))
+        for (slot, array) in arrays.enumerated() {
+            try Feeds.check(array.view, array.specification, batch: nil)
+            addresses.append(try feeds.address(array.view, array.specification, slot: slot))
         }
         if let weights { try checkSampleWeights(weights) }
-        if let gradient {
-            try checkResult(gradient, FeedSpecification(name: "the gradient", shape: shape, kind: .real), batch: nil)
-            for given in [prediction, target, weights] {
-                if let own = gradient.byteRange, let other = given?.byteRange, own.overlaps(other) {
-                    throw ChainruleError(.invalidArgument, "the gradient", expected: "memory of its own", got: "memory that overlaps an input")
-                }
-            }
-        }
+        try loss.check(
+            { addresses[predictions.count + $0].map { UnsafePointer($0.assumingMemoryBound(to: Int32.self)) } },
+            sizes: { expected[$0].shape.elementCount / max(batch, 1) }, batch: batch)
+        try check(slopes, shapes, names, against: arrays.map(\.view))
 
         let program = Program(isDouble: type == .float64)
-        let slots = addresses.indices.map { program.value(bytes: 0, home: .external($0)) }
+        let values = addresses.indices.map { program.value(bytes: 0, home: .external($0)) }
         let result = program.value(bytes: 8)
-        let slope = program.value(elements: shape.elementCount)
-        program.pin(result)
-        program.pin(slope)
+        let found = shapes.map { program.value(elements: $0.elementCount) }
+        for value in [result] + found { program.pin(value) }
+        let first = predictions.count + given.count
         loss.emit(
-            program,
-            LossOperands(
-                prediction: slots[0], shape: shape.rank == 0 ? [1] : shape, target: slots[1], hasLabels: hasLabels,
-                sampleWeights: weights == nil ? nil : slots[2], gradient: slope, result: result,
+            LossEmitter(
+                program, choice, predictions: Array(values[..<predictions.count]),
+                shapes: shapes.map { $0.rank == 0 ? [1] : $0 }, targets: Array(values[predictions.count..<first]),
+                specifications: expected, sampleWeights: weights == nil ? nil : values[first], gradients: found, result: result,
                 weightSum: program.value(bytes: 8)))
         let plan = try Plan(program)
         let arena = try Storage(byteCount: plan.arenaBytes, what: "the loss's workspace")
         plan.runAlone(arena: arena, externals: addresses)
         guard let value = plan.addressAlone(result, arena: arena)?.load(as: Double.self) else { return 0 }
-        if let gradient, let address = plan.addressAlone(slope, arena: arena) { copyOut(address, type, shape, to: gradient) }
+        for (index, view) in slopes.enumerated() {
+            if let address = plan.addressAlone(found[index], arena: arena) { copyOut(address, type, shapes[index], to: view) }
+        }
         return value
+    }
+
+    private func expectedTargets(_ given: [ArrayView], _ shapes: [Shape]) throws(ChainruleError) -> [TargetSpecification] {
+        var freeSize = 0
+        if let free = choice.freeTarget, given[free].rank > 0 { freeSize = given[free].shape[given[free].rank - 1] }
+        return try loss.targets(for: shapes, integers: given.map { !$0.type.isReal }, freeSize: freeSize)
+    }
+
+    /// Where the gradients go must be the caller's to write, and apart from all else.
+    private func check(
+        _ gradients: [ArrayView], _ shapes: [Shape], _ names: [String], against inputs: [ArrayView]
+    ) throws(ChainruleError) {
+        for (index, gradient) in gradients.enumerated() {
+            let name = gradients.count == 1 ? "the gradient" : "the gradient in \(names[index])"
+            try checkResult(gradient, FeedSpecification(name: name, shape: shapes[index], kind: .real), batch: nil)
+            for other in inputs + gradients[..<index] {
+                if let own = gradient.byteRange, let range = other.byteRange, own.overlaps(range) {
+                    throw ChainruleError(.invalidArgument, name, expected: "memory of its own", got: "memory that overlaps another array")
+                }
+            }
+        }
+    }
+}
+
+extension ArrayView {
+    /// [batch] for a target of shape [batch, 1].
+    func withLastDimension(_ specification: FeedSpecification) -> ArrayView {
+        guard rank > 0, rank + 1 == specification.shape.rank, specification.shape.dimensions.last == 1, specification.kind == .real
+        else { return self }
+        var view = self
+        view.shape[rank] = 1
+        view.strides[rank] = type.size
+        view.rank += 1
+        return view
     }
 }

@@ -9,8 +9,10 @@ import Tensors
 /// What a step's plan depends on.
 struct StepKey: Equatable {
     var batch: Int?
-    /// Bit i: output i's target is labels.
-    var labels: UInt32
+    /// Bit i: target i is labels.
+    var labels: UInt64
+    /// By loss: the last size of a target that may have any.
+    var sizes = SIMD16<Int32>(repeating: 0)
     var hasWeights: Bool
     /// With backward pass; otherwise in inference mode with the loss alone.
     var isTraining: Bool
@@ -34,6 +36,8 @@ final class StepPlan {
     let expected: UnsafeMutablePointer<ExpectedArray>
     let isBatched: [Bool]
     private let lossCount: Int
+    /// By loss: its mean is divided by a sum of weights.
+    private let usesWeightSum: [Bool]
     private let scalarOutput: Value?
     private let nodeValues: [Value]
 
@@ -52,28 +56,43 @@ final class StepPlan {
         nodeValues = key.keepsEverything ? builder.emitters.map { $0.output() } : []
         lossCount = trainer.losses.count
 
-        isBatched = (0...(model.inputs.count + lossCount)).map { trainer.isBatched($0) }
-        let expectations = try StepPlan.expectations(trainer, key, builder.expectedInputs(), outputShapes)
+        let (outputs, outputShapes) = (outputs, outputShapes)
+        let inputs = model.inputs.count
+        let targets = trainer.targetCount
+        isBatched = (0...(inputs + targets)).map { trainer.isBatched($0) }
+        let specifications = try StepPlan.specifications(trainer, key, outputShapes)
+        var expectations = builder.expectedInputs()
+        for target in specifications.joined() {
+            expectations.append(ExpectedArray(target.shape, labels: target.labels, mayDropLast: target.labels == nil))
+        }
+        expectations.append(ExpectedArray([key.batch ?? 1], labels: nil, mayDropLast: false))
 
         var seeds: [(node: Int, gradient: Value)] = []
+        var usesWeightSum: [Bool] = []
         program.phase = .loss
-        let inputs = model.inputs.count
         let weights = key.hasWeights
-            ? builder.external(inputs + lossCount, bytes: (key.batch ?? 1) * program.elementSize) : nil
-        for (index, loss) in trainer.losses.enumerated() {
-            let shape = outputShapes[index]
-            let hasLabels = key.labels & (1 << UInt32(index)) != 0
-            let gradient = key.isTraining ? program.value(elements: shape.elementCount) : nil
-            loss.emit(
-                program,
-                LossOperands(
-                    prediction: outputs[index], shape: shape,
-                    target: builder.external(inputs + index, bytes: shape.elementCount * program.elementSize),
-                    hasLabels: hasLabels, sampleWeights: weights, gradient: gradient,
-                    result: program.value(bytes: 8, home: .block(.control, Control.losses + 8 * index)),
-                    weightSum: program.value(bytes: 8, home: .block(.control, Control.weightSums + 8 * index))))
-            if let gradient { seeds.append((model.outputs[index], gradient)) }
+            ? builder.external(inputs + targets, bytes: (key.batch ?? 1) * program.elementSize) : nil
+        for (index, trained) in trainer.losses.enumerated() {
+            let shapes = trained.outputs.map { outputShapes[$0] }
+            guard weights == nil || trained.shapes[0].isBatched else {
+                throw ChainruleError(
+                    .invalidArgument, "sample_weight", expected: "none: the prediction of \(type(of: trained.loss).kind) has no samples",
+                    got: "weights")
+            }
+            let gradients = key.isTraining ? shapes.map { program.value(elements: $0.elementCount) } : nil
+            let own = specifications[index]
+            let emitter = LossEmitter(
+                program, trained.choice, predictions: trained.outputs.map { outputs[$0] }, shapes: shapes,
+                targets: zip(trained.targets, own).map {
+                    builder.external(inputs + $0, bytes: $1.shape.elementCount * ($1.labels == nil ? program.elementSize : 4))
+                }, specifications: own, sampleWeights: weights, gradients: gradients,
+                result: program.value(bytes: 8, home: .block(.control, Control.losses + 8 * index)),
+                weightSum: program.value(bytes: 8, home: .block(.control, Control.weightSums + 8 * index)))
+            trained.loss.emit(emitter)
+            usesWeightSum.append(emitter.usesWeightSum)
+            for (output, gradient) in zip(trained.outputs, gradients ?? []) { seeds.append((trainer.model.outputs[output], gradient)) }
         }
+        self.usesWeightSum = usesWeightSum
         if trainer.losses.isEmpty {
             scalarOutput = outputs[0]
             if key.isTraining {
@@ -106,16 +125,17 @@ final class StepPlan {
         return count
     }
 
-    private static func expectations(
-        _ trainer: Trainer, _ key: StepKey, _ inputs: [ExpectedArray], _ outputShapes: [Shape]
-    ) throws(ChainruleError) -> [ExpectedArray] {
-        var list = inputs
-        for (index, loss) in trainer.losses.enumerated() {
-            let hasLabels = key.labels & (1 << UInt32(index)) != 0
-            let target = try loss.target(for: outputShapes[index], isInteger: hasLabels)
-            list.append(ExpectedArray(target.shape, classes: target.classes ?? 0, mayDropLast: true))
+    /// By loss, what its targets must be.
+    private static func specifications(
+        _ trainer: Trainer, _ key: StepKey, _ outputShapes: [Shape]
+    ) throws(ChainruleError) -> [[TargetSpecification]] {
+        var list: [[TargetSpecification]] = []
+        for (index, trained) in trainer.losses.enumerated() {
+            list.append(
+                try trained.loss.targets(
+                    for: trained.outputs.map { outputShapes[$0] }, integers: trained.integers(key.labels),
+                    freeSize: Int(key.sizes[index])))
         }
-        list.append(ExpectedArray([key.batch ?? 1], classes: 0, mayDropLast: false))
         return list
     }
 
@@ -133,11 +153,10 @@ final class StepPlan {
         return sum
     }
 
-    /// Output i's loss, and what its mean was divided by in samples' worth of weight.
-    func lossAndWeight(_ index: Int, _ executor: Executor, _ loss: any Loss) -> (loss: Double, weight: Double) {
+    /// Loss i, and what its mean was divided by in samples' worth of weight.
+    func lossAndWeight(_ index: Int, _ executor: Executor) -> (loss: Double, weight: Double) {
         let value = executor.control.pointer.load(fromByteOffset: Control.losses + 8 * index, as: Double.self)
-        let isWeighted = key.hasWeights || (loss.hasWeights && key.labels & (1 << UInt32(index)) != 0)
-        let weight = isWeighted
+        let weight = usesWeightSum[index]
             ? executor.control.pointer.load(fromByteOffset: Control.weightSums + 8 * index, as: Double.self)
             : Double(key.batch ?? 1)
         return (value, weight)
@@ -158,37 +177,15 @@ final class StepPlan {
             for parameterIndex in node.parameters {
                 let parameter = model.parameters[parameterIndex]
                 if let base = model.storage?.pointer,
-                    !isFinite(base + parameter.offset, parameter.elementCount)
+                    !model.isFinite(base + parameter.offset, parameter.elementCount)
                 {
-                    return "\(node.kind) \"\(node.name)\" (its parameter \(parameter.name))"
+                    return model.describe("its parameter", parameter)
                 }
             }
-            if let address = executor.address(full.nodeValues[index], in: full.plan), !isFinite(address, count) {
+            if let address = executor.address(full.nodeValues[index], in: full.plan), !model.isFinite(address, count) {
                 return "\(node.kind) \"\(node.name)\""
             }
         }
         return nil
-    }
-
-    /// The node of the last parameter (the first that the backward pass reaches) with such a gradient.
-    func nodeOfNonFiniteGradient(_ executor: Executor) -> String {
-        guard let gradients = executor.gradients else { return "" }
-        for parameter in model.parameters.reversed() where parameter.isTrainable {
-            if !isFinite(gradients.pointer + parameter.offset, parameter.elementCount) {
-                let node = model.nodes[parameter.node]
-                return "\(node.kind) \"\(node.name)\" (the gradient in \(parameter.name))"
-            }
-        }
-        return ""
-    }
-
-    private func isFinite(_ address: UnsafeMutableRawPointer, _ count: Int) -> Bool {
-        for index in 0..<count {
-            let value = model.isDouble
-                ? address.load(fromByteOffset: index * 8, as: Double.self)
-                : Double(address.load(fromByteOffset: index * 4, as: Float.self))
-            if !value.isFinite { return false }
-        }
-        return true
     }
 }

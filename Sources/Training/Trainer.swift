@@ -13,8 +13,8 @@ import Tensors
 public final class Trainer: @unchecked Sendable {
     public let model: Model
     public let lossText: String
-    /// One for each output; empty for "none".
-    let losses: [any Loss]
+    /// Empty for "none".
+    let losses: [TrainedLoss]
     public let update: Update
     public let executor: Executor
     /// Held by whoever trains or evaluates.
@@ -30,18 +30,24 @@ public final class Trainer: @unchecked Sendable {
     /// The epoch in which the last fit began.
     var fitStart = 0
 
-    /// The thread that a callback of a running fit is on, else 0.
-    public var callbackThread: UInt = 0
+    /// The thread that a callback of a running fit is on, else 0; other threads look at it.
+    public var callbackThread: UInt {
+        get { UInt(cr_load_acquire_64(callbackThreadBits)) }
+        set { cr_store_release_64(callbackThreadBits, UInt64(newValue)) }
+    }
+    private let callbackThreadBits: UnsafeMutablePointer<UInt64>
     /// Room for the caller's arrays during a step, so that a step allocates nothing.
     public let views: UnsafeMutablePointer<ArrayView>
     public let inputCount: Int
-    public var targetCount: Int { losses.count }
+    public let targetCount: Int
 
     let feeds: Feeds
     /// The input whose first dimension is the batch; nil when there is none.
     let firstBatchedInput: Int?
-    /// Bit i: output i's loss takes integer labels.
-    let labelMask: UInt32
+    /// Bit i: target i may be integer labels.
+    let labelMask: UInt64
+    /// Some loss looks at labels whose ranges depend on each other, or at a target of any size.
+    let hasFreeTargets: Bool
     private(set) var entries: [StepPlan] = []
     private(set) var current = 0
     /// The plan of the last step, while it stays bound.
@@ -53,7 +59,9 @@ public final class Trainer: @unchecked Sendable {
         try model.prepare()
         self.model = model
         lossText = loss
-        losses = try Trainer.parseLosses(loss, model)
+        losses = try TrainedLoss.parse(loss, model)
+        targetCount = losses.last?.targets.upperBound ?? 0
+        hasFreeTargets = losses.contains { $0.choice.freeTarget != nil }
         update = Update(try OptimizerChoice(optimizer))
         executor = try Executor(model: model)
         try executor.makeGradients()
@@ -62,56 +70,32 @@ public final class Trainer: @unchecked Sendable {
         seed = model.seed
         inputCount = model.inputs.count
         firstBatchedInput = model.firstBatchedInput
-        labelMask = Trainer.labelMask(losses, model)
-        feeds = Feeds(type: model.type, count: model.inputs.count + model.outputs.count + 1)
+        labelMask = losses.reduce(0) { $0 | $1.labelMask }
+        feeds = Feeds(type: model.type, count: model.inputs.count + targetCount + 1)
         // Plain memory comes last: a throw above would leave it behind.
         cancelFlag = .allocate(capacity: 1)
         cancelFlag.initialize(to: 0)
-        let capacity = model.inputs.count + losses.count + 1
+        callbackThreadBits = .allocate(capacity: 1)
+        callbackThreadBits.initialize(to: 0)
+        let capacity = model.inputs.count + targetCount + 1
         views = .allocate(capacity: capacity)
         views.initialize(repeating: ArrayView(data: nil, type: .float32, rank: 0), count: capacity)
     }
 
     deinit {
         cancelFlag.deallocate()
+        callbackThreadBits.deallocate()
         views.deallocate()
-    }
-
-    private static func parseLosses(_ text: String, _ model: Model) throws(ChainruleError) -> [any Loss] {
-        let parts = text.split(separator: ";", omittingEmptySubsequences: false).map(String.init)
-        var losses: [any Loss] = []
-        for part in parts {
-            if let loss = try LossCatalog.make(part) { losses.append(loss) }
-        }
-        let outputs = model.outputs.count
-        if losses.isEmpty {
-            let node = model.nodes[model.outputs[0]]
-            guard parts.count == 1, outputs == 1, node.outputShape.elementCount == 1, !node.outputShape.isBatched else {
-                throw ChainruleError(
-                    .shape, "the output under loss \"none\"", expected: "one number, not one for each sample",
-                    got: outputs == 1 ? "\(node.outputShape)" : "\(outputs) outputs")
-            }
-            return []
-        }
-        guard losses.count == outputs, parts.count == losses.count else {
-            throw ChainruleError(
-                .invalidArgument, "the number of losses", expected: "one for each of the \(outputs) outputs",
-                got: "\"\(text)\"")
-        }
-        for (index, loss) in losses.enumerated() {
-            // Refuses what can never fit, such as cross_entropy on rank 3.
-            _ = try loss.target(for: model.nodes[model.outputs[index]].outputShape, isInteger: true)
-        }
-        guard losses.count <= Control.maximumLosses else {
-            throw ChainruleError(.invalidArgument, "the number of losses", expected: "at most \(Control.maximumLosses)", got: "\(losses.count)")
-        }
-        return losses
     }
 
     // Cancelling: a store that a signal handler may do.
     public func cancel() { cr_store_release_32(cancelFlag, 1) }
     public func clearCancel() { cr_store_release_32(cancelFlag, 0) }
     var isCancelled: Bool { cr_load_acquire_32(cancelFlag) != 0 }
+
+    func hasPlan(_ key: StepKey) -> Bool {
+        (current < entries.count && entries[current].key == key) || entries.contains { $0.key == key }
+    }
 
     /// The plan for a batch like this one, made if it isn't there yet.
     func plan(_ key: StepKey) throws(ChainruleError) -> StepPlan {
@@ -121,8 +105,8 @@ public final class Trainer: @unchecked Sendable {
             return try ready(entries[found])
         }
         let made = try StepPlan(self, key)
-        try executor.bind(made.plan)
         lastStep = nil
+        try executor.bind(made.plan)
         if entries.count >= Trainer.keptPlans { executor.unbind(entries.removeFirst().plan) }
         entries.append(made)
         current = entries.count - 1
@@ -143,29 +127,21 @@ public final class Trainer: @unchecked Sendable {
         executor.run(entry.plan, .loss)
         let loss = entry.loss(executor)
         guard loss.isFinite else { throw diagnose(entry, loss) }
-        executor.run(entry.plan, .backward)
+        try executor.runBackward(entry.plan)
         if entry.updatesDirectly {
-            if update.apply(executor, by: entry.plan) { return commit(entry, loss) }
+            if update.apply(executor, by: entry.plan) {
+                scheduleStep()
+                return loss
+            }
             try findGradients(entry)
         }
-        guard update.apply(executor) else {
-            throw ChainruleError(
-                .nonFinite, "a gradient", expected: "finite numbers", got: "NaN or infinity; the parameters are as before the step",
-                node: entry.nodeOfNonFiniteGradient(executor))
-        }
-        return commit(entry, loss)
+        try update.apply(executor, committing: entry.plan)
+        if update.pending == 0 { scheduleStep() }
+        return loss
     }
 
     /// Batches trained on so far.
     var batchCount: Int { update.step &* update.choice.accumulate &+ update.pending }
-
-    /// What layers keep from step to step changes now that the step has succeeded.
-    @inline(__always)
-    private func commit(_ entry: StepPlan, _ loss: Double) -> Double {
-        if update.pending == 0 { scheduleStep() }
-        if entry.plan.hasCommits { executor.run(entry.plan, .commit) }
-        return loss
-    }
 
     /// All gradients of a step that was to do without: it is run once more. Its own results stay in place.
     private func findGradients(_ entry: StepPlan) throws(ChainruleError) {
@@ -193,26 +169,19 @@ public final class Trainer: @unchecked Sendable {
             node: place ?? "the loss")
     }
 
-    /// Bytes for a batch of this size, known before the first step.
+    /// Bytes for a batch of this size, known before the first step: the plan tells, and takes no memory.
     public func memory(batch: Int) throws(ChainruleError) -> (parameters: Int, gradients: Int, optimizer: Int, activations: Int) {
-        let entry = try plan(StepKey(batch: firstBatchedInput == nil ? nil : batch, labels: labelMask, hasWeights: false, isTraining: true))
+        var key = StepKey(batch: firstBatchedInput == nil ? nil : batch, labels: labelMask, hasWeights: false, isTraining: true)
+        for (index, loss) in losses.enumerated() where loss.choice.freeTarget != nil { key.sizes[index] = Int32(clamping: loss.largestFreeSize) }
+        let entry = try StepPlan(self, key)
         let scratch = entry.plan.needsScratch ? Team.threadCount * kernelScratchBytes : 0
         return (model.storage?.byteCount ?? 0, executor.gradients?.byteCount ?? 0, update.byteCount, entry.plan.arenaBytes + scratch)
-    }
-
-    private static func labelMask(_ losses: [any Loss], _ model: Model) -> UInt32 {
-        var mask: UInt32 = 0
-        for (index, loss) in losses.enumerated() {
-            let shape = model.nodes[model.outputs[index]].outputShape
-            if (try? loss.target(for: shape, isInteger: true))?.classes != nil { mask |= 1 << UInt32(index) }
-        }
-        return mask
     }
 
     /// Whether array `slot` (inputs, targets, weights) has a row for each sample.
     func isBatched(_ slot: Int) -> Bool {
         if slot < inputCount { return model.nodes[model.inputs[slot]].outputShape.isBatched }
-        let output = slot - inputCount
-        return output >= losses.count || model.nodes[model.outputs[output]].outputShape.isBatched
+        let target = slot - inputCount
+        return losses.first { $0.targets.contains(target) }?.shapes[0].isBatched ?? true
     }
 }

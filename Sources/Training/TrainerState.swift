@@ -33,8 +33,10 @@ extension Trainer {
     /// Takes back what `stateMetadata` wrote.
     public func restore(metadata: [String: String]) throws(ChainruleError) {
         func integer(_ key: String) throws(ChainruleError) -> Int {
-            guard let value = Int(metadata[key] ?? ""), value >= 0 else {
-                throw ChainruleError(.format, "the file's \(key)", expected: "an integer of 0 or more", got: "\"\(metadata[key] ?? "")\"")
+            // So far from the largest integer that counting on never overflows.
+            guard let value = Int(metadata[key] ?? ""), value >= 0, value <= 1 << 53 else {
+                throw ChainruleError(
+                    .format, "the file's \(key)", expected: "an integer from 0 to 2^53", got: "\"\(metadata[key] ?? "")\"")
             }
             return value
         }

@@ -17,6 +17,7 @@ public final class Update: @unchecked Sendable {
     public var pending = 0
     /// The learning rate of the last update.
     public var lastLr: Double
+    private var nextLr: Double
     /// The weights and their mean have changed places.
     public internal(set) var usesAverage = false
     /// The moments and whatever else is kept from step to step; UpdateLayout says where.
@@ -27,6 +28,9 @@ public final class Update: @unchecked Sendable {
     private var plan: Plan?
     private var accumulation: Plan?
     private var workspace: Storage?
+    private var limits = UpdateLimits(isDouble: false)
+    /// Whether a moment is beyond the gradients' limit; nil: not looked at since that may have changed.
+    private var hasLargeMoments: Bool?
     private weak var boundTo: Executor?
     // The learning rate's bits: set from callbacks and other threads.
     private let lrBits = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
@@ -34,6 +38,7 @@ public final class Update: @unchecked Sendable {
     public init(_ choice: OptimizerChoice) {
         self.choice = choice
         lastLr = choice.base.lr
+        nextLr = lastLr
         lrBits.initialize(to: choice.base.lr.bitPattern)
     }
 
@@ -60,6 +65,7 @@ public final class Update: @unchecked Sendable {
         plan = try Plan(programs.whole())
         accumulation = try programs.accumulation().map { (program) throws(ChainruleError) in try Plan(program) }
         self.layout = layout
+        limits = UpdateLimits(isDouble: model.isDouble)
         state = made
         self.model = model
     }
@@ -85,53 +91,129 @@ public final class Update: @unchecked Sendable {
         boundTo = executor
     }
 
-    /// Changes the parameters along the executor's gradients; false, and nothing changed, when a
-    /// gradient is NaN or infinite. Allocates nothing.
+    /// Changes the parameters along the executor's gradients, or takes them into the mean of several
+    /// batches'. Throws, and nothing has changed, when a gradient is NaN or infinite or the update would
+    /// make a parameter so. Allocates nothing unless numbers or settings are so large that the outcome
+    /// can't be foretold.
+    /// - committing: the plan of the step whose layers change what they keep, once it is known to succeed.
     @inline(__always)
-    public func apply(_ executor: Executor) -> Bool {
-        guard let plan else { return true }
-        if let accumulation {
-            guard isFinite(executor, accumulation) else { return false }
-            executor.run(accumulation, pending == 0 ? .update : .commit)
-            pending += 1
-            if pending < choice.accumulate { return true }
-            pending = 0
-        }
-        return apply(executor, by: plan)
+    public func apply(_ executor: Executor, committing step: Plan? = nil) throws(ChainruleError) {
+        guard let plan else { return }
+        if let accumulation, pending + 1 < choice.accumulate { return try accumulate(accumulation, executor, step) }
+        let staysFinite = setNumbers(plan)
+        executor.run(plan, .check)
+        guard staysFinite, !foundLarge(executor) else { return try applyCarefully(plan, executor, step) }
+        if let step, step.hasCommits { executor.run(step, .commit) }
+        run(plan, executor)
     }
 
     /// The same by the phases check and update of a plan that has its own (DirectUpdate.swift); false
     /// when it can't tell, and nothing changed.
     @inline(__always)
     func apply(_ executor: Executor, by plan: Plan) -> Bool {
-        guard isFinite(executor, plan) else { return false }
-        step += 1
-        let rate = lr
-        if step == 1 { lastLr = rate }
-        setNumbers(plan, rate)
-        executor.run(plan, .update)
-        lastLr = rate
-        if choice.hasAverage { takeMean(executor) }
+        guard setNumbers(plan) else { return false }
+        executor.run(plan, .check)
+        guard !foundLarge(executor) else { return false }
+        if plan.hasCommits { executor.run(plan, .commit) }
+        run(plan, executor)
         return true
     }
 
-    @inline(__always)
-    private func isFinite(_ executor: Executor, _ plan: Plan) -> Bool {
+    /// Takes a batch's gradients into the mean; the last batch's the update takes itself.
+    private func accumulate(_ plan: Plan, _ executor: Executor, _ step: Plan?) throws(ChainruleError) {
         executor.run(plan, .check)
-        return executor.control.pointer.load(fromByteOffset: Control.nonFinite, as: Int32.self) == 0
+        if foundLarge(executor) { try checkGradients(executor) }
+        if let step, step.hasCommits { executor.run(step, .commit) }
+        executor.run(plan, pending == 0 ? .update : .commit)
+        pending += 1
     }
 
     @inline(__always)
-    private func setNumbers(_ plan: Plan, _ rate: Double) {
-        guard let layout else { return }
+    private func foundLarge(_ executor: Executor) -> Bool {
+        executor.control.pointer.load(fromByteOffset: Control.nonFinite, as: Int32.self) != 0
+    }
+
+    private func checkGradients(_ executor: Executor) throws(ChainruleError) {
+        guard let model, let gradients = executor.gradients?.pointer,
+            let parameter = model.nonFiniteParameter(in: gradients, besides: layout?.frozen ?? [])
+        else { return }
+        throw ChainruleError(
+            .nonFinite, "a gradient", expected: "finite numbers", got: "NaN or infinity; the parameters are as before the step",
+            node: model.describe("the gradient in", parameter))
+    }
+
+    /// Sets the next step's numbers. Tells whether with them, and gradients below the limit, all
+    /// parameters surely stay finite.
+    @inline(__always)
+    private func setNumbers(_ plan: Plan) -> Bool {
+        guard let layout else { return false }
+        nextLr = lr
+        var staysFinite = true
         for index in layout.groups.indices where !layout.groups[index].isFrozen {
+            let group = layout.groups[index]
+            let rate = groupRate(group, nextLr)
             let moment = StepMoment(
-                step: step, lr: groupRate(layout.groups[index], rate), lastLr: groupRate(layout.groups[index], lastLr),
-                isDouble: model?.isDouble ?? false)
-            var scalars = layout.groups[index].optimizer.scalars(moment)
+                step: step + 1, lr: rate, lastLr: step == 0 ? rate : groupRate(group, lastLr), isDouble: model?.isDouble ?? false)
+            var scalars = group.optimizer.scalars(moment)
             scalars[7] = choice.clipValue > 0 ? choice.clipValue : .infinity
-            plan.setScalars(.update, group: index, scalars, isFirst: step == 1)
+            plan.setScalars(.update, group: index, scalars, isFirst: step == 0)
+            let largest = group.optimizer.largestStep(scalars, gradient: limits.gradient, elements: layout.largestCount)
+            // NaN is no bound.
+            if !(largest <= limits.step) { staysFinite = false }
         }
+        return staysFinite && !(hasLargeMoments ?? lookAtMoments())
+    }
+
+    private func lookAtMoments() -> Bool {
+        var isLarge = false
+        if let model, let state {
+            isLarge = !model.isBelow(limits.gradient, state.pointer, state.byteCount / model.type.size)
+        }
+        hasLargeMoments = isLarge
+        return isLarge
+    }
+
+    /// The update with the numbers that are set.
+    @inline(__always)
+    private func run(_ plan: Plan, _ executor: Executor) {
+        step += 1
+        pending = 0
+        executor.run(plan, .update)
+        lastLr = nextLr
+        if choice.hasAverage { takeMean(executor) }
+    }
+
+    /// Makes the update with a copy at hand, looks at the outcome, and takes it back if it isn't finite.
+    private func applyCarefully(_ plan: Plan, _ executor: Executor, _ committing: Plan?) throws(ChainruleError) {
+        guard let model, let storage = model.storage, let layout else { return }
+        try checkGradients(executor)
+        let parameters = storage.pointer
+        let modelBytes = storage.byteCount
+        let stateBytes = state?.byteCount ?? 0
+        let copy = try Storage(byteCount: modelBytes + stateBytes, what: "a copy of the parameters", isZeroed: false)
+        copy.pointer.copyMemory(from: parameters, byteCount: modelBytes)
+        if let state { (copy.pointer + modelBytes).copyMemory(from: state.pointer, byteCount: stateBytes) }
+        let before = (step: step, pending: pending, lastLr: lastLr)
+        hasLargeMoments = nil
+        if let committing, committing.hasCommits { executor.run(committing, .commit) }
+        run(plan, executor)
+        guard let wrong = model.nonFiniteParameter(in: parameters, besides: layout.frozen) ?? nonFiniteState() else { return }
+        (step, pending, lastLr) = before
+        parameters.copyMemory(from: copy.pointer, byteCount: modelBytes)
+        state?.pointer.copyMemory(from: copy.pointer + modelBytes, byteCount: stateBytes)
+        throw ChainruleError(
+            .nonFinite, "a parameter after the update", expected: "finite numbers",
+            got: "NaN or infinity with lr \(lr); the parameters are as before the step",
+            node: model.describe("its parameter", wrong))
+    }
+
+    /// The last parameter of which something not finite is kept.
+    private func nonFiniteState() -> Parameter? {
+        guard let model, let state, let layout else { return nil }
+        return layout.arrays.last { array in
+            let count = (array.shape ?? model.parameters[array.parameter].shape).elementCount
+            return !model.isFinite(state.pointer + array.offset, count)
+        }.map { model.parameters[$0.parameter] }
     }
 
     /// A group's rate keeps its ratio to the whole's; where that began at 0, the group's stays as it is.
@@ -142,7 +224,7 @@ public final class Update: @unchecked Sendable {
         return base == 0 || lr == base ? group.lr : lr * (group.lr / base)
     }
 
-    /// `Optimizer.productKernel`, unless gradients are needed for more than the update.
+    /// `FlatOptimizer.productKernel`, unless gradients are needed for more than the update.
     var productKernel: KernelName? {
         guard let layout, let run = layout.single, choice.clipNorm == 0, choice.clipValue == 0 else { return nil }
         return (layout.groups[run.group].optimizer as? any FlatOptimizer)?.productKernel

@@ -27,6 +27,8 @@ struct UpdateLayout {
     private(set) var accumulated: Int?
     private(set) var average: Int?
     private(set) var byteCount = 0
+    /// Elements of the largest parameter that is updated.
+    private(set) var largestCount = 1
 
     init(_ choice: OptimizerChoice, _ model: Model) throws(ChainruleError) {
         let trainable = model.parameters.indices.filter { model.parameters[$0].isTrainable }
@@ -38,7 +40,10 @@ struct UpdateLayout {
             let end = parameter.offset + Storage.aligned(parameter.elementCount * model.type.size)
             if groups[group].isFrozen {
                 frozen.insert(index)
-            } else if let last = runs.last, last.group == group, last.range.upperBound == parameter.offset,
+                continue
+            }
+            largestCount = max(largestCount, parameter.elementCount)
+            if let last = runs.last, last.group == group, last.range.upperBound == parameter.offset,
                 groups[group].optimizer is any FlatOptimizer
             {
                 runs[runs.count - 1].range = last.range.lowerBound..<end

@@ -22,12 +22,8 @@ struct UpdateProgram {
         program.phase = .check
         program.node = -1
         let gradients = layout.runs.map { gradient(of: $0, program) }
-        if layout.single != nil {
-            appendCheck(to: program, [source(0..<model.trainableBytes, program)], scale: scale)
-        } else {
-            let counts = layout.runs.map { $0.range.count / elementSize }
-            appendCheck(to: program, zip(gradients, counts).map { ($0, $1) }, scale: scale)
-        }
+        let counts = layout.runs.map { $0.range.count / elementSize }
+        appendCheck(to: program, zip(gradients, counts).map { ($0, $1) }, watched: watched(program), scale: scale)
         program.phase = .update
         for (run, gradient) in zip(layout.runs, gradients) {
             append(to: program, run, range: run.range, gradient: gradient, scale: scale)
@@ -60,34 +56,65 @@ struct UpdateProgram {
         return program
     }
 
-    /// The gradients of a byte range of the parameters, as they come.
+    /// The gradients of a byte range of the parameters, as they come; the mean of several batches' in
+    /// memory of its own, so that nothing that is kept has changed when the update is refused.
     func source(_ range: Range<Int>, _ program: Program) -> (value: Value, elements: Int) {
-        let home: Home = layout.accumulated.map { .block(.optimizer, $0 + range.lowerBound) } ?? .block(.gradients, range.lowerBound)
-        return (program.value(bytes: range.count, home: home), range.count / elementSize)
+        let count = range.count / elementSize
+        let fresh = program.value(bytes: range.count, home: .block(.gradients, range.lowerBound))
+        guard let place = layout.accumulated else { return (fresh, count) }
+        let mean = program.value(bytes: range.count)
+        let sum = program.value(bytes: range.count, home: .block(.optimizer, place + range.lowerBound))
+        program.accumulate(sum, a: 1, into: mean, b: 0, count: count)
+        program.accumulate(fresh, a: 1 / Double(choice.accumulate), into: mean, b: 1, count: count)
+        return (mean, count)
     }
 
-    /// Looks for NaN and infinity in the gradients, and sets the control block's flag to whether there is
-    /// any. `scale` receives what clipping by norm multiplies gradients by.
-    func appendCheck(to program: Program, _ sources: [(value: Value, elements: Int)], scale: Value?) {
-        let count = sources.reduce(0) { $0 + flatPieces($1.elements) }
-        appendCheck(to: program, sources, flags: program.value(bytes: max(count, 1) * 4), from: 0, count: count, scale: scale)
+    /// What bounds the optimizers' steps beside the gradients.
+    private func watched(_ program: Program) -> [(value: Value, elements: Int)] {
+        var list: [(value: Value, elements: Int)] = []
+        for run in layout.runs {
+            let optimizer = layout.groups[run.group].optimizer
+            var homes: [Home] = []
+            if optimizer.watchesParameters { homes.append(.block(.parameters, run.range.lowerBound)) }
+            if let index = optimizer.watchedState { homes.append(.block(.optimizer, run.state[index])) }
+            list += homes.map { (program.value(bytes: run.range.count, home: $0), run.range.count / elementSize) }
+        }
+        return list
+    }
+
+    /// Looks for NaN, infinity and numbers beyond the limit (UpdateLimits.swift) in the gradients and in
+    /// what is watched, and sets the control block's flag to whether there is any. `scale` receives what
+    /// clipping by norm multiplies gradients by.
+    func appendCheck(
+        to program: Program, _ sources: [(value: Value, elements: Int)], watched: [(value: Value, elements: Int)] = [], scale: Value?
+    ) {
+        let count = (sources + watched).reduce(0) { $0 + flatPieces($1.elements) }
+        appendCheck(
+            to: program, sources, watched: watched, flags: program.value(bytes: max(count, 1) * 4), from: 0, count: count,
+            scale: scale)
     }
 
     /// The same, behind the first `from` of `count` flags, which others set.
     func appendCheck(
-        to program: Program, _ sources: [(value: Value, elements: Int)], flags: Value, from: Int, count: Int, scale: Value?
+        to program: Program, _ sources: [(value: Value, elements: Int)], watched: [(value: Value, elements: Int)] = [], flags: Value,
+        from: Int, count: Int, scale: Value?
     ) {
         let flag = program.value(bytes: 4, home: .block(.control, Control.nonFinite))
         var finish = [Operand(1, flags, .read), Operand(4, flag, .write)]
         let partials = scale.map { _ in program.value(bytes: max(count, 1) * 8) }
         if let scale, let partials { finish += [Operand(0, partials, .read), Operand(3, scale, .write)] }
+        // What is watched adds nothing to the norm.
+        if let partials, !watched.isEmpty {
+            program.fill(partials, with: 0, count: max(count, 1) * 8 / elementSize)
+        }
         var place = from
-        for source in sources {
+        for (index, source) in (sources + watched).enumerated() {
             let pieces = flatPieces(source.elements)
             var operands = [Operand(0, source.value, .read), Operand(2, flags, .write, byteOffset: place * 4)]
-            if let partials { operands.append(Operand(1, partials, .write, byteOffset: place * 8)) }
+            if let partials, index < sources.count { operands.append(Operand(1, partials, .write, byteOffset: place * 8)) }
             program.call(.gradientStatistics, operands, pieces: pieces, cost: Double(source.elements) * 0.1) {
                 $0.integers[0] = source.elements
+                $0.scalars[0] = UpdateLimits(isDouble: program.isDouble).scale
             }
             place += pieces
         }

@@ -94,6 +94,36 @@ static void steps_of_one_sample(void) {
                         chainrule_matrix(targets, 1, CLASSES), NULL, 0);
 }
 
+/* A loss with lengths, whose labels are looked at in every step, and one over classes in the middle. */
+static void steps_of_sequences(void) {
+  static const char *const losses[3] = {"ctc", "ctc reduction=sum", "cross_entropy"};
+  int32_t lengths[4] = {20, 20, 20, 20}, counts[4] = {3, 2, 1, 0};
+  chainrule_array in = chainrule_view(x, CHAINRULE_FLOAT32, 3, 4, 20, 10, 0), weight = chainrule_vector(weights, 4), out[3];
+  int k, i;
+  data();
+  for (i = 0; i < 80; i++) labels[i] = 1 + labels[i] % 4;
+  for (k = 0; k < 3; k++) {
+    chainrule_model *model = test_model(k == 1 ? CHAINRULE_FLOAT64 : CHAINRULE_FLOAT32, 1);
+    chainrule_trainer *trainer = NULL;
+    chainrule_status worst = CHAINRULE_OK;
+    out[0] = chainrule_view(labels, CHAINRULE_INT32, 2, 4, k == 2 ? 10 : 3, 0, 0);
+    out[1] = chainrule_labels(lengths, 4), out[2] = chainrule_labels(counts, 4);
+    test_add(model, "input", "shape=20,10");
+    if (k < 2) test_add(model, "linear", "out_features=5");
+    else test_add(model, "linear", "out_features=10");
+    if (k < 2) test_add(model, "log_softmax", "");
+    REQUIRE_OK(chainrule_trainer_create(model, losses[k], "adam", &trainer));
+    for (i = 0; i < 3; i++) REQUIRE_OK(chainrule_trainer_step(trainer, &in, out, k ? &weight : NULL, NULL));
+    interpose_count(1);
+    for (i = 0; i < STEPS && worst == CHAINRULE_OK; i++) worst = chainrule_trainer_step(trainer, &in, out, k ? &weight : NULL, NULL);
+    interpose_count(0);
+    SUCCEEDS(worst);
+    CHECK_EQUAL(interpose_calls, 0);
+    chainrule_trainer_free(trainer);
+    chainrule_model_free(model);
+  }
+}
+
 /* Forward, loss, backward and update by hand may allocate (only the trainer's step promises not to), but
    no more as time goes on. */
 static void steps_by_hand(void) {
@@ -180,6 +210,56 @@ static void memory_is_as_told(void) {
     }
 }
 
+/* Asking what a batch takes takes nothing, however large the answer. */
+static void asking_is_free(void) {
+  chainrule_model *model = test_mlp(CHAINRULE_FLOAT32, 1, FEATURES, 256, CLASSES, "tanh");
+  chainrule_trainer *trainer = NULL;
+  chainrule_array in = chainrule_matrix(x, 32, FEATURES), out = chainrule_labels(labels, 32);
+  int64_t held;
+  data();
+  REQUIRE_OK(chainrule_trainer_create(model, "cross_entropy", "adam", &trainer));
+  REQUIRE_OK(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+  held = interpose_held;
+  interpose_fail(1 << 20, 0);
+  CHECK(asked(trainer, INT64_C(1) << 30).activations > UINT64_C(1) << 38);
+  CHECK_EQUAL(interpose_stop_failing(), 0);
+  CHECK_NEAR(interpose_held - held, 0, 65536);
+  REQUIRE_OK(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+  chainrule_trainer_free(trainer);
+  chainrule_model_free(model);
+}
+
+/* Eight batch sizes are kept; arrays that are refused push none of them out. */
+static void refused_arrays_keep_plans(void) {
+  chainrule_model *model = test_mlp(CHAINRULE_FLOAT32, 1, FEATURES, 64, CLASSES, "tanh");
+  chainrule_trainer *trainer = NULL;
+  chainrule_array in, out;
+  int round, rows;
+  data();
+  REQUIRE_OK(chainrule_trainer_create(model, "mse", "adam", &trainer));
+  for (round = 0; round < 3; round++) {
+    if (round == 2) {
+      for (rows = 20; rows < 40; rows++) {
+        in = chainrule_matrix(x, rows, FEATURES - 1), out = chainrule_matrix(targets, rows, CLASSES);
+        FAILS(CHAINRULE_SHAPE, chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+        in.rank = 1;
+        FAILS(CHAINRULE_SHAPE, chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+        in = chainrule_matrix(x, rows, FEATURES), out.shape[0]++;
+        FAILS(CHAINRULE_SHAPE, chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+      }
+      interpose_count(1);
+    }
+    for (rows = 1; rows <= 8; rows++) {
+      in = chainrule_matrix(x, rows, FEATURES), out = chainrule_matrix(targets, rows, CLASSES);
+      REQUIRE_OK(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+    }
+  }
+  interpose_count(0);
+  CHECK_EQUAL(interpose_calls, 0);
+  chainrule_trainer_free(trainer);
+  chainrule_model_free(model);
+}
+
 int main(void) {
   TEST_MAIN("allocation");
   RUN(steps_in_place);
@@ -187,7 +267,10 @@ int main(void) {
   RUN(steps_that_convert);
   RUN(steps_on_strided_data);
   RUN(steps_of_one_sample);
+  RUN(steps_of_sequences);
   RUN(steps_by_hand);
   RUN(memory_is_as_told);
+  RUN(asking_is_free);
+  RUN(refused_arrays_keep_plans);
   return test_finish();
 }

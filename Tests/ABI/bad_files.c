@@ -1,4 +1,6 @@
 /* Files that cannot be read: missing, of another format, lying about their tensors, truncated, damaged. */
+#include <sys/stat.h>
+
 #include "files.h"
 
 static float x[8 * 4], y[8 * 2];
@@ -39,6 +41,11 @@ static void missing(void) {
   FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_model_load(test_path("not-there"), NULL));
   FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_model_save(NULL, test_path("not-there")));
   FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_model_save(good, NULL));
+  /* A named pipe that nobody writes into is refused, not waited for. */
+  REQUIRE(mkfifo(test_path("pipe"), 0600) == 0);
+  FAILS_SAYING(CHAINRULE_IO, "regular file", chainrule_model_load(test_path("pipe"), &model));
+  FAILS_SAYING(CHAINRULE_IO, "regular file", chainrule_model_save(good, test_path("pipe")));
+  CHECK_EQUAL(test_clear_folder(), 1);
   CHECK_UNTOUCHED(model);
   CHECK_UNTOUCHED(trainer);
   CHECK_EQUAL(test_clear_folder(), 0);
@@ -110,6 +117,16 @@ static void lying_headers(void) {
       "{\"0.weight\":{\"dtype\":\"F32\",\"shape\":[8.5,4],\"data_offsets\":[0,128]}}",
       "{\"0.weight\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296],\"data_offsets\":[0,128]}}",
       "{\"0.weight\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,1,32],\"data_offsets\":[0,128]}}",
+      /* a size of 0 hides one whose stride overflows */
+      "{\"0.weight\":{\"dtype\":\"F32\",\"shape\":[0,4611686018427387904],\"data_offsets\":[0,0]},"
+      "\"b\":{\"dtype\":\"F32\",\"shape\":[32],\"data_offsets\":[0,128]}}",
+      "{\"0.weight\":{\"dtype\":\"F32\",\"shape\":[4611686018427387904,16,0],\"data_offsets\":[0,0]},"
+      "\"b\":{\"dtype\":\"F32\",\"shape\":[32],\"data_offsets\":[0,128]}}",
+      /* one place for two tensors, and a hole behind them */
+      "{\"a\":{\"dtype\":\"F32\",\"shape\":[16],\"data_offsets\":[0,64]},"
+      "\"b\":{\"dtype\":\"F32\",\"shape\":[16],\"data_offsets\":[0,64]}}",
+      "{\"a\":{\"dtype\":\"F32\",\"shape\":[8],\"data_offsets\":[0,32]},"
+      "\"b\":{\"dtype\":\"F32\",\"shape\":[24],\"data_offsets\":[16,112]}}",
       "{\"0.weight\":[1,2,3]}",
       "{\"0.weight\":null}",
       "{\"__metadata__\":7,\"0.weight\":{\"dtype\":\"F32\",\"shape\":[8,4],\"data_offsets\":[0,128]}}",
@@ -237,6 +254,120 @@ static void not_finite_in_a_file(void) {
   test_clear_folder();
 }
 
+/* A description of a model far larger than the file: its tensors are not there, and no memory is taken. */
+static void too_small_for_its_model(void) {
+  static const char header[] =
+      "{\"__metadata__\":{\"chainrule_format\":\"1\",\"chainrule_dtype\":\"float32\",\"chainrule_seed\":\"0\","
+      "\"chainrule_outputs\":\"1\",\"chainrule_model\":"
+      "\"input\\t\\tshape=1000000\\nlinear\\t0\\tout_features=4000000\"}}";
+  chainrule_model *model;
+  uint64_t length = sizeof header - 1;
+  char file[8 + sizeof header];
+  test_poison(&model, sizeof model);
+  memcpy(file, &length, 8);
+  memcpy(file + 8, header, length);
+  FAILS_SAYING(CHAINRULE_FORMAT, "0.weight", chainrule_model_deserialize(file, 8 + length, &model));
+  CHECK_UNTOUCHED(model);
+}
+
+/* A header that alone would take more memory than the tensors of most models. */
+static void enormous_header(void) {
+  uint64_t length = 26000000;
+  char *file = (char *)malloc(8 + length);
+  chainrule_model *model;
+  test_poison(&model, sizeof model);
+  REQUIRE(file != NULL);
+  memset(file, ' ', 8 + length);
+  memcpy(file, &length, 8);
+  memcpy(file + 8, "{}", 2);
+  FAILS_SAYING(CHAINRULE_FORMAT, "25000000", chainrule_model_deserialize(file, 8 + length, &model));
+  /* As large as it may be: more layers than a model may have. */
+  length = 24000000;
+  memcpy(file, &length, 8);
+  {
+    static const char start[] =
+        "{\"__metadata__\":{\"chainrule_format\":\"1\",\"chainrule_dtype\":\"float32\",\"chainrule_seed\":\"0\","
+        "\"chainrule_outputs\":\"1\",\"chainrule_model\":\"input\\t\\tshape=1";
+    static const char line[] = "\\nrelu\\t0\\t";
+    size_t at = 8 + sizeof start - 1;
+    memcpy(file + 8, start, sizeof start - 1);
+    while (at + sizeof line + 8 < 8 + length) {
+      memcpy(file + at, line, sizeof line - 1);
+      at += sizeof line - 1;
+    }
+    memcpy(file + at, "\"}}", 3);
+  }
+  FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "number of nodes", chainrule_model_deserialize(file, 8 + length, &model));
+  CHECK_UNTOUCHED(model);
+  free(file);
+}
+
+/* The file with another value for a key of its metadata. */
+static int write_changed(const char *path, const char *bytes, size_t length, const char *key, const char *value) {
+  char name[80];
+  const char *place, *end;
+  char *changed = (char *)malloc(length + 100);
+  uint64_t header;
+  size_t before, whole;
+  int done;
+  snprintf(name, sizeof name, "\"%s\":\"", key);
+  memcpy(&header, bytes, 8);
+  place = (const char *)memmem(bytes, length, name, strlen(name));
+  if (place == NULL || changed == NULL) return 0;
+  place += strlen(name);
+  end = (const char *)memchr(place, '"', (size_t)(bytes + length - place));
+  before = (size_t)(place - bytes);
+  memcpy(changed, bytes, before);
+  memcpy(changed + before, value, strlen(value));
+  whole = before + strlen(value);
+  memcpy(changed + whole, end, (size_t)(bytes + length - end));
+  whole += (size_t)(bytes + length - end);
+  header = header + strlen(value) - (uint64_t)(end - place);
+  memcpy(changed, &header, 8);
+  done = test_write(path, changed, whole);
+  free(changed);
+  return done;
+}
+
+/* Counters near the largest number would overflow as training goes on. */
+static void extreme_counters(void) {
+  static const char *const keys[] = {"chainrule_step", "chainrule_epoch", "chainrule_batch"};
+  static const char *const values[] = {"9223372036854775807", "9007199254740993", "-1", "1e3", "", "18446744073709551616"};
+  chainrule_model *model = NULL, *loaded;
+  chainrule_trainer *trainer = checkpoint_of(&model), *other;
+  chainrule_array in = chainrule_matrix(x, 8, 4), out = chainrule_matrix(y, 8, 2);
+  chainrule_fit_options options = test_fit_options(2, 4);
+  size_t length = 0, k, v;
+  char *bytes;
+  REQUIRE_OK(chainrule_trainer_save(trainer, test_path("whole")));
+  bytes = test_read(test_path("whole"), &length);
+  REQUIRE(bytes != NULL);
+  test_poison(&loaded, sizeof loaded);
+  test_poison(&other, sizeof other);
+  for (k = 0; k < 3; k++)
+    for (v = 0; v < sizeof values / sizeof *values; v++) {
+      REQUIRE(write_changed(test_path("changed"), bytes, length, keys[k], values[v]));
+      FAILS_SAYING(CHAINRULE_FORMAT, keys[k], chainrule_trainer_load(test_path("changed"), &loaded, &other));
+    }
+  CHECK_UNTOUCHED(loaded);
+  CHECK_UNTOUCHED(other);
+  for (k = 0; k < 3; k++) {
+    REQUIRE(write_changed(test_path("changed"), bytes, length, keys[k], "9007199254740992"));
+    REQUIRE_OK(chainrule_trainer_load(test_path("changed"), &loaded, &other));
+    SUCCEEDS(chainrule_trainer_step(other, &in, &out, NULL, NULL));
+    options.resume = 1;
+    SUCCEEDS(chainrule_trainer_fit(other, &in, &out, &options, NULL));
+    options.resume = 0;
+    SUCCEEDS(chainrule_trainer_fit(other, &in, &out, &options, NULL));
+    chainrule_trainer_free(other);
+    chainrule_model_free(loaded);
+  }
+  free(bytes);
+  chainrule_trainer_free(trainer);
+  chainrule_model_free(model);
+  test_clear_folder();
+}
+
 int main(void) {
   TEST_MAIN("bad_files");
   if (!test_make_folder()) return 2;
@@ -246,6 +377,9 @@ int main(void) {
   RUN(truncated);
   RUN(damaged);
   RUN(not_finite_in_a_file);
+  RUN(too_small_for_its_model);
+  RUN(enormous_header);
+  RUN(extreme_counters);
   test_remove_folder();
   return test_finish();
 }

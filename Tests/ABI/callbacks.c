@@ -128,10 +128,49 @@ static void best_weights_come_back(void) {
   end();
 }
 
+/* They do so in every way that fit can end before its time. */
+static chainrule_status ending;
+static int32_t worsen_and_end(void *user, const chainrule_progress *progress) {
+  (void)worsen(user, progress);
+  if (progress->epoch < 6) return CHAINRULE_CONTINUE;
+  if (ending == CHAINRULE_CANCELLED) chainrule_trainer_cancel(stepper);
+  if (ending == CHAINRULE_NON_FINITE) (void)chainrule_trainer_set_lr(stepper, 1e30);
+  if (ending == CHAINRULE_OK) return CHAINRULE_STOP;
+  return ending == CHAINRULE_CALLBACK ? CHAINRULE_FAIL : CHAINRULE_CONTINUE;
+}
+
+static void best_weights_come_back_however_fit_ends(void) {
+  static const chainrule_status endings[] = {CHAINRULE_OK, CHAINRULE_CANCELLED, CHAINRULE_CALLBACK,
+                                             CHAINRULE_NON_FINITE};
+  chainrule_fit_options options = test_fit_options(30, 50);
+  size_t k, i;
+  options.on_epoch = worsen_and_end, options.restore_best = 1;
+  for (k = 0; k < 4; k++) {
+    chainrule_history *history = NULL;
+    double losses[40], value[1];
+    size_t epochs = 0, best = 99;
+    if (!begin_with("sgd lr=0.05", 1)) return;
+    stepper = trainer, ending = endings[k];
+    options.validation_x = &in, options.validation_y = &out;
+    CHECK_EQUAL(chainrule_trainer_fit(trainer, &in, &out, &options, &history), ending);
+    REQUIRE(history != NULL);
+    REQUIRE_OK(chainrule_history_epochs(history, &epochs));
+    REQUIRE_OK(chainrule_history_best_epoch(history, &best));
+    REQUIRE_OK(chainrule_history_values(history, "val_loss", losses, 40, NULL));
+    CHECK(epochs >= 7 && epochs < 30 && best < epochs - 1); /* the last epoch was not the best */
+    for (i = 0; i < epochs; i++) CHECK(losses[i] >= losses[best]);
+    REQUIRE_OK(chainrule_trainer_evaluate(trainer, &in, &out, NULL, value, 1, NULL));
+    CHECK_NEAR(value[0], losses[best], 1e-6);
+    chainrule_history_free(history);
+    end();
+  }
+}
+
 int main(void) {
   TEST_MAIN("callbacks");
   RUN(callbacks);
   RUN(early_stopping);
   RUN(best_weights_come_back);
+  RUN(best_weights_come_back_however_fit_ends);
   return test_finish();
 }

@@ -1,4 +1,6 @@
 /* Saving and loading: round trips bit for bit, files from elsewhere, checkpoints that go on training. */
+#include <sys/stat.h>
+
 #include "files.h"
 
 #define ROWS 40
@@ -34,6 +36,23 @@ static void round_trip(void) {
     chainrule_model_free(loaded);
     CHECK_EQUAL(test_clear_folder(), 1); /* nothing written aside is left over */
   }
+}
+
+/* A new file's permissions are the umask's, those of an old one stay. */
+static void permissions(void) {
+  chainrule_model *model = test_mlp(CHAINRULE_FLOAT32, 1, 4, 8, 2, "relu");
+  struct stat information;
+  mode_t before = umask(027);
+  REQUIRE_OK(chainrule_model_save(model, test_path("model")));
+  REQUIRE(stat(test_path("model"), &information) == 0);
+  CHECK_EQUAL(information.st_mode & 0777, 0640);
+  REQUIRE(chmod(test_path("model"), 0604) == 0);
+  REQUIRE_OK(chainrule_model_save(model, test_path("model")));
+  REQUIRE(stat(test_path("model"), &information) == 0);
+  CHECK_EQUAL(information.st_mode & 0777, 0604);
+  CHECK_EQUAL(umask(before), 027);
+  chainrule_model_free(model);
+  CHECK_EQUAL(test_clear_folder(), 1);
 }
 
 /* Every kind of attribute, names with letters from everywhere, several inputs and outputs. */
@@ -265,6 +284,7 @@ int main(void) {
   TEST_MAIN("checkpoint");
   if (!test_make_folder()) return 2;
   RUN(round_trip);
+  RUN(permissions);
   RUN(round_trip_of_a_graph);
   RUN(serialize);
   RUN(parameters_from_elsewhere);

@@ -250,6 +250,34 @@ static void dropout_in_training_only(void) {
   end();
 }
 
+/* The gradient goes through the elements that were kept, scaled as they were. */
+static void dropout_backward_in_float64(void) {
+  enum { MANY = 3001 };
+  static double data[MANY], y[MANY], seeds[MANY], gradient[MANY];
+  chainrule_array in = chainrule_matrix_float64(data, 1, MANY), out = chainrule_matrix_float64(y, 1, MANY);
+  chainrule_array seed = chainrule_matrix_float64(seeds, 1, MANY), back = chainrule_matrix_float64(gradient, 1, MANY);
+  int i, dropped = 0;
+  model = test_model(CHAINRULE_FLOAT64, 3);
+  test_fill_float64(data, MANY, 1);
+  test_fill_float64(seeds, MANY, 2);
+  for (i = 0; i < MANY; i++) data[i] += data[i] < 0 ? -1 : 1; /* none is 0 */
+  test_add(model, "input", "shape=3001");
+  test_add(model, "dropout", "p=0.4");
+  REQUIRE_OK(chainrule_context_create(model, &context));
+  REQUIRE_OK(chainrule_context_forward(context, &in, 1));
+  REQUIRE_OK(chainrule_context_output(context, 0, &out));
+  REQUIRE_OK(chainrule_context_backward(context, &seed));
+  REQUIRE_OK(chainrule_context_input_gradient(context, 0, &back));
+  for (i = 0; i < MANY; i++) {
+    double mask = y[i] == 0 ? 0 : 1 / (1 - 0.4);
+    dropped += y[i] == 0;
+    CHECK_NEAR(y[i], data[i] * mask, 1e-15 * fabs(data[i]) * 2);
+    CHECK_NEAR(gradient[i], seeds[i] * mask, 1e-15 * 2);
+  }
+  CHECK(dropped > 1040 && dropped < 1360); /* 1200 on average, deviation 27 */
+  end();
+}
+
 int main(void) {
   TEST_MAIN("context");
   RUN(create_refuses);
@@ -263,5 +291,6 @@ int main(void) {
   RUN(batches_change);
   RUN(model_freed_first);
   RUN(dropout_in_training_only);
+  RUN(dropout_backward_in_float64);
   return test_finish();
 }

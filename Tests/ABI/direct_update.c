@@ -1,5 +1,7 @@
 /* Plain descent on small batches updates large weights without storing their gradients. Beside it stands
    the same training with gradients cut off at a number that none reaches, which takes the long way. */
+#include <float.h>
+
 #include "support.h"
 
 enum { INPUTS = 150, HIDDEN = 90, OUTPUTS = 70, MOST = 33 };
@@ -81,6 +83,31 @@ static void an_infinite_gradient_changes_nothing(void) {
   chainrule_model_free(model);
 }
 
+/* A learning rate that would make weights infinite. */
+static void an_overflowing_step_changes_nothing(void) {
+  static const chainrule_dtype dtypes[2] = {CHAINRULE_FLOAT32, CHAINRULE_FLOAT64};
+  int i;
+  test_fill_float64(x, 4 * INPUTS, 1);
+  test_fill_float64(y, 4 * OUTPUTS, 2);
+  for (i = 0; i < 2; i++) {
+    chainrule_model *model = test_mlp(dtypes[i], 3, INPUTS, HIDDEN, OUTPUTS, "tanh");
+    chainrule_trainer *trainer = NULL;
+    chainrule_array in = matrix(x, CHAINRULE_FLOAT64, 4, INPUTS), out = matrix(y, CHAINRULE_FLOAT64, 4, OUTPUTS);
+    uint64_t before = test_parameter_hash(model);
+    REQUIRE_OK(chainrule_trainer_create(model, "mse", "sgd", &trainer));
+    REQUIRE_OK(chainrule_trainer_set_lr(trainer, i ? DBL_MAX : 1e42));
+    y[0] = 1e10;
+    FAILS(CHAINRULE_NON_FINITE, chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+    CHECK(test_parameter_hash(model) == before);
+    y[0] = 1;
+    REQUIRE_OK(chainrule_trainer_set_lr(trainer, 0.01));
+    SUCCEEDS(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+    CHECK(test_parameter_hash(model) != before);
+    chainrule_trainer_free(trainer);
+    chainrule_model_free(model);
+  }
+}
+
 /* What fit measures comes from the step that was run first, whichever way it ended. */
 static void measures(void) {
   double values[2][4];
@@ -112,6 +139,7 @@ int main(void) {
   RUN(the_same_bits);
   RUN(large_numbers);
   RUN(an_infinite_gradient_changes_nothing);
+  RUN(an_overflowing_step_changes_nothing);
   RUN(measures);
   return test_finish();
 }

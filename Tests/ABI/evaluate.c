@@ -57,6 +57,17 @@ static void evaluate(void) {
   FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_trainer_evaluate(trainer, &in, &out, NULL, NULL, 8, &count));
   FAILS_FOR_BAD_ARRAYS(x, ROWS, 4, chainrule_trainer_evaluate(trainer, &bad, &out, NULL, values, 8, &count));
   FAILS_FOR_BAD_ARRAYS(y, ROWS, 2, chainrule_trainer_evaluate(trainer, &in, &bad, NULL, values, 8, &count));
+  {
+    double weights[ROWS + 1] = {1, 1, 1, 1, 1, 1, 1};
+    static const double wrong[] = {-1, NAN, INFINITY, -INFINITY};
+    chainrule_array weight = chainrule_vector_float64(weights, ROWS);
+    FAILS_FOR_BAD_VECTORS(weights, ROWS, chainrule_trainer_evaluate(trainer, &in, &out, &bad, values, 8, &count));
+    for (i = 0; i < 4; i++) {
+      weights[ROWS - 1] = wrong[i];
+      FAILS_SAYING(CHAINRULE_VALUE, "sample_weight",
+                   chainrule_trainer_evaluate(trainer, &in, &out, &weight, values, 8, &count));
+    }
+  }
   CHECK(test_is_poisoned(values, sizeof values));
   CHECK_UNTOUCHED(count);
   REQUIRE_OK(chainrule_trainer_evaluate(trainer, &in, &out, NULL, values, 8, &count));

@@ -19,6 +19,14 @@ static void options_refused(void) {
     FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "struct_size",
                  chainrule_trainer_fit(trainer, &in, &out, &options, &history));
   }
+  {
+    /* Nothing behind what the size covers is read. */
+    size_t *tiny = (size_t *)malloc(sizeof(size_t));
+    *tiny = sizeof(size_t);
+    FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "struct_size",
+                 chainrule_trainer_fit(trainer, &in, &out, (const chainrule_fit_options *)tiny, &history));
+    free(tiny);
+  }
 #define WRONG(statuses, word, assignment)                                                            \
   do {                                                                                               \
     options = test_fit_options(1, 8);                                                                \
@@ -90,7 +98,26 @@ static void arrays_refused(void) {
     short_x.shape[1] = 3;
     FAILS(CHAINRULE_SHAPE, chainrule_trainer_fit(trainer, &in, &out, &options, &history));
   }
+  {
+    chainrule_array none_x = in, none_y = out;
+    none_x.shape[0] = none_y.shape[0] = 0;
+    options.validation_x = &none_x, options.validation_y = &none_y;
+    FAILS_SAYING(CHAINRULE_SHAPE, "validation", chainrule_trainer_fit(trainer, &in, &out, &options, &history));
+  }
+  options.validation_x = NULL, options.validation_y = &out;
+  FAILS_FOR_BAD_ARRAYS(
+      x, ROWS, 4, (options.validation_x = &bad, chainrule_trainer_fit(trainer, &in, &out, &options, &history)));
+  options.validation_x = &in;
+  FAILS_FOR_BAD_ARRAYS(
+      y, ROWS, 2, (options.validation_y = &bad, chainrule_trainer_fit(trainer, &in, &out, &options, &history)));
   options.validation_x = NULL, options.validation_y = NULL;
+  {
+    double many[ROWS + 1];
+    for (i = 0; i <= ROWS; i++) many[i] = 1;
+    FAILS_FOR_BAD_VECTORS(
+        many, ROWS, (options.sample_weight = &bad, chainrule_trainer_fit(trainer, &in, &out, &options, &history)));
+    options.sample_weight = NULL;
+  }
   options.validation_split = 0;
   options.drop_last = 1, options.batch_size = 32;
   CHECK(history == unset);
@@ -174,6 +201,57 @@ static void fit_is_steps(void) {
   end();
 }
 
+/* More samples than the order of shuffled ones can number: one row, seen two thousand million times. */
+static void too_many_to_shuffle(void) {
+  chainrule_fit_options options = test_fit_options(1, 1);
+  if (!begin()) return;
+  test_probe = unchanged;
+  in.shape[0] = out.shape[0] = INT64_C(1) << 31;
+  in.strided = out.strided = 1;
+  in.strides[0] = out.strides[0] = 0, in.strides[1] = out.strides[1] = 4;
+  FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "2147483647", chainrule_trainer_fit(trainer, &in, &out, &options, NULL));
+  end();
+}
+
+static int32_t mend_validation(void *user, const chainrule_progress *progress) {
+  float *target = (float *)user;
+  (void)progress;
+  *target = 0.5f;
+  return CHAINRULE_CONTINUE;
+}
+
+/* NaN in the first epoch's validation is not the best of all numbers; NaN later is no improvement. */
+static void monitored_nan(void) {
+  chainrule_fit_options options = test_fit_options(6, 10);
+  chainrule_history *history = NULL;
+  double values[6];
+  float wanted[ROWS * 2];
+  chainrule_array val_y = chainrule_matrix(wanted, ROWS, 2);
+  size_t epochs = 0, best = 99;
+  if (!begin()) return;
+  memcpy(wanted, y, sizeof wanted);
+  wanted[7] = NAN;
+  options.validation_x = &in, options.validation_y = &val_y;
+  options.patience = 3, options.restore_best = 1;
+  options.on_epoch = mend_validation, options.user = &wanted[7];
+  REQUIRE_OK(chainrule_trainer_fit(trainer, &in, &out, &options, &history));
+  SUCCEEDS(chainrule_history_epochs(history, &epochs));
+  SUCCEEDS(chainrule_history_best_epoch(history, &best));
+  SUCCEEDS(chainrule_history_values(history, "val_loss", values, 6, NULL));
+  CHECK(isnan(values[0]) && isfinite(values[1]));
+  CHECK_EQUAL(epochs, 6);
+  CHECK_EQUAL(best, 5);
+  chainrule_history_free(history);
+  options.on_epoch = NULL;
+  wanted[7] = NAN;
+  history = NULL;
+  REQUIRE_OK(chainrule_trainer_fit(trainer, &in, &out, &options, &history));
+  SUCCEEDS(chainrule_history_epochs(history, &epochs));
+  CHECK_EQUAL(epochs, 4); /* the first, and three that are no better */
+  chainrule_history_free(history);
+  end();
+}
+
 static uint64_t fitted(uint64_t seed, int32_t shuffle, int64_t epochs, int64_t more, int32_t drop_last) {
   chainrule_fit_options options = test_fit_options(epochs, 8);
   uint64_t hash = 0;
@@ -207,6 +285,8 @@ int main(void) {
   RUN(bad_numbers_in_the_data);
   RUN(divergence);
   RUN(fit_is_steps);
+  RUN(too_many_to_shuffle);
+  RUN(monitored_nan);
   RUN(shuffling_and_resuming);
   return test_finish();
 }

@@ -186,7 +186,7 @@ static void weights_refused(void) {
 }
 
 static void labels_refused(void) {
-  static const int32_t outside[] = {CLASSES, -1, -100, INT32_MAX, INT32_MIN};
+  static const int32_t outside[] = {CLASSES, -1, -99, INT32_MAX, INT32_MIN};
   const unsigned either = BIT(CHAINRULE_VALUE) | BIT(CHAINRULE_DTYPE) | BIT(CHAINRULE_SHAPE);
   chainrule_loss *loss = NULL, *weighted = NULL;
   double value, from_narrow, from_wide;

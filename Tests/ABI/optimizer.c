@@ -33,7 +33,7 @@ static void text_refused(void) {
                  chainrule_optimizer_create(texts[i], &optimizer));
     if (test_case_failures != before) printf("#   text: \"%s\"\n", texts[i]);
   }
-  FAILS_SAYING(CHAINRULE_ATTRIBUTE, "position", chainrule_optimizer_create("sgd lr", &optimizer));
+  FAILS_SAYING(CHAINRULE_ATTRIBUTE, "position 4", chainrule_optimizer_create("sgd lr", &optimizer));
   CHECK(optimizer == unset);
   REQUIRE_OK(chainrule_optimizer_create("adamw lr=1e-3 betas=0.8,0.99 eps=1e-6 weight_decay=0.1 clip_norm=1", &optimizer));
   chainrule_optimizer_free(optimizer);
@@ -174,6 +174,77 @@ static void not_finite(void) {
   }
 }
 
+/* Finite gradients, but a step that makes the weight infinite or NaN: nothing moves. */
+static void overflowing_step(void) {
+  static const struct {
+    const char *text;
+    chainrule_dtype dtype;
+    double x;
+  } cases[] = {
+      {"sgd lr=1e38", CHAINRULE_FLOAT32, 100},
+      {"sgd lr=1e308", CHAINRULE_FLOAT64, 100},
+      {"sgd lr=1e300", CHAINRULE_FLOAT32, 1},
+      {"sgd lr=1e38 clip_norm=20", CHAINRULE_FLOAT32, 100},
+      {"sgd lr=1e38 momentum=0.9", CHAINRULE_FLOAT32, 100},
+      {"sgd lr=1e38 weight_decay=100", CHAINRULE_FLOAT32, 0},
+      {"adam lr=3e38 eps=1e-8 betas=0.9,0.9", CHAINRULE_FLOAT32, 1e30},
+      {"adam eps=0", CHAINRULE_FLOAT32, 0},
+      {"adamw lr=1e38 weight_decay=100", CHAINRULE_FLOAT32, 1},
+      {"rmsprop lr=1e38", CHAINRULE_FLOAT32, 100},
+      {"rmsprop eps=0", CHAINRULE_FLOAT64, 0},
+      {"sgd lr=0.5", CHAINRULE_FLOAT32, 1e38},
+  };
+  size_t i;
+  for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+    chainrule_model *model = product(cases[i].dtype, "1");
+    chainrule_context *context = NULL;
+    chainrule_optimizer *optimizer = NULL;
+    double x = cases[i].x, one = 1;
+    chainrule_array in = chainrule_vector_float64(&x, 1), small = chainrule_vector_float64(&one, 1);
+    test_case_part = cases[i].text;
+    REQUIRE_OK(chainrule_context_create(model, &context));
+    REQUIRE_OK(chainrule_optimizer_create(cases[i].text, &optimizer));
+    REQUIRE_OK(chainrule_context_forward(context, &in, 1));
+    REQUIRE_OK(chainrule_context_backward(context, NULL));
+    if (x == 1e38) { /* large, but not too large */
+      SUCCEEDS(chainrule_optimizer_step(optimizer, context));
+      CHECK_NEAR(read_w(model), -5e37, 1e32);
+    } else {
+      FAILS_SAYING(CHAINRULE_NON_FINITE, "as before", chainrule_optimizer_step(optimizer, context));
+      CHECK(strstr(chainrule_last_error()->node, "w") != NULL);
+      CHECK(read_w(model) == 1);
+      /* The moments are as before too: the next step is a first one. */
+      REQUIRE_OK(chainrule_optimizer_set_lr(optimizer, 0.001));
+      REQUIRE_OK(chainrule_context_zero_gradients(context));
+      REQUIRE_OK(chainrule_context_forward(context, &small, 1));
+      REQUIRE_OK(chainrule_context_backward(context, NULL));
+      SUCCEEDS(chainrule_optimizer_step(optimizer, context));
+      CHECK(isfinite(read_w(model)) && read_w(model) < 1);
+    }
+    chainrule_optimizer_free(optimizer);
+    chainrule_context_free(context);
+    chainrule_model_free(model);
+  }
+}
+
+/* A gradient that is not finite is told with the node it belongs to. */
+static void not_finite_has_a_node(void) {
+  chainrule_model *model = product(CHAINRULE_FLOAT32, "1");
+  chainrule_context *context = NULL;
+  chainrule_optimizer *optimizer = NULL;
+  float x = INFINITY;
+  chainrule_array in = chainrule_vector(&x, 1);
+  REQUIRE_OK(chainrule_context_create(model, &context));
+  REQUIRE_OK(chainrule_optimizer_create("adam", &optimizer));
+  REQUIRE_OK(chainrule_context_forward(context, &in, 1));
+  REQUIRE_OK(chainrule_context_backward(context, NULL));
+  FAILS(CHAINRULE_NON_FINITE, chainrule_optimizer_step(optimizer, context));
+  CHECK(strcmp(chainrule_last_error()->node, "parameter \"w\" (the gradient in w)") == 0);
+  chainrule_optimizer_free(optimizer);
+  chainrule_context_free(context);
+  chainrule_model_free(model);
+}
+
 int main(void) {
   TEST_MAIN("optimizer");
   RUN(text_refused);
@@ -181,5 +252,7 @@ int main(void) {
   RUN(step_by_hand);
   RUN(belongs_to_one_model);
   RUN(not_finite);
+  RUN(overflowing_step);
+  RUN(not_finite_has_a_node);
   return test_finish();
 }

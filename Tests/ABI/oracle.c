@@ -172,66 +172,76 @@ static void layer_in(chainrule_dtype dtype) {
   chainrule_model_free(model);
 }
 
-static chainrule_array target_array(chainrule_dtype dtype) {
-  chainrule_dtype kind = strcmp(current.target_kind, "int32") == 0   ? CHAINRULE_INT32
-                         : strcmp(current.target_kind, "int64") == 0 ? CHAINRULE_INT64
-                                                                     : dtype;
-  return oracle_array(&current.target, kind);
+static chainrule_array target_array(int index, chainrule_dtype dtype) {
+  const char *name = current.target_kinds[index];
+  chainrule_dtype kind = strcmp(name, "int32") == 0 ? CHAINRULE_INT32 : strcmp(name, "int64") == 0 ? CHAINRULE_INT64 : dtype;
+  return oracle_array(&current.targets[index], kind);
 }
 
-/* The slope of a loss along a random direction, by central differences. */
-static void compare_loss_slope(const chainrule_loss *loss, const chainrule_array *prediction, const chainrule_array *target,
-                               const chainrule_array *weight, const chainrule_array *gradient) {
+/* The slope of a loss along a random direction in one prediction, by central differences. */
+static void compare_loss_slope(const chainrule_loss *loss, const chainrule_array *predictions, int moved,
+                               const chainrule_array *targets, const chainrule_array *weight, const chainrule_array *gradient) {
   uint64_t state = 9;
   double step = 1e-6, slope = 0, size = 0, numeric, values[2] = {0, 0};
-  size_t k, count = current.prediction.count;
+  size_t k, count = current.predictions[moved].count;
   int side;
-  double *direction = (double *)malloc((count + 1) * sizeof(double)), *place = (double *)prediction->data;
+  double *direction = (double *)malloc((count + 1) * sizeof(double)), *place = (double *)predictions[moved].data;
   for (k = 0; k < count; k++) {
     direction[k] = test_random(&state, -1.0f, 1.0f);
     slope += ((double *)gradient->data)[k] * direction[k];
     size += fabs(((double *)gradient->data)[k] * direction[k]);
   }
   for (side = 0; side < 2; side++) {
-    for (k = 0; k < count; k++) place[k] = current.prediction.values[k] + (side ? -step : step) * direction[k];
-    SUCCEEDS(chainrule_loss_evaluate(loss, prediction, target, weight, &values[side], NULL));
+    for (k = 0; k < count; k++) place[k] = current.predictions[moved].values[k] + (side ? -step : step) * direction[k];
+    SUCCEEDS(chainrule_loss_evaluate(loss, predictions, targets, weight, &values[side], NULL));
   }
-  memcpy(place, current.prediction.values, count * sizeof(double));
+  memcpy(place, current.predictions[moved].values, count * sizeof(double));
   numeric = (values[0] - values[1]) / (2 * step);
   if (!(fabs(numeric - slope) <= 1e-6 * (size + fabs(values[0])) + 1e-8))
-    test_fail(__FILE__, __LINE__, "the slope of the loss is %.12g, differences say %.12g", slope, numeric);
+    test_fail(__FILE__, __LINE__, "the slope of the loss in prediction %d is %.12g, differences say %.12g", moved, slope, numeric);
   free(direction);
 }
 
 static void loss_in(chainrule_dtype dtype) {
   chainrule_loss *loss = NULL;
-  chainrule_array prediction = oracle_array(&current.prediction, dtype), target = target_array(dtype);
-  chainrule_array gradient = oracle_array(&current.prediction, dtype), weight, single;
+  chainrule_array predictions[ORACLE_FEW], targets[ORACLE_FEW], gradients[ORACLE_FEW], weight, single;
+  const chainrule_array *weights = current.has_weight ? &weight : NULL;
+  uint64_t hash = 14695981039346656037ull;
   double value = NAN, alone = NAN;
   int i;
-  if (current.has_weight) weight = oracle_array(&current.weight, dtype);
   REQUIRE_OK(chainrule_loss_create(current.loss, &loss));
-  REQUIRE_OK(chainrule_loss_evaluate(loss, &prediction, &target, current.has_weight ? &weight : NULL, &value, &gradient));
-  REQUIRE_OK(chainrule_loss_evaluate(loss, &prediction, &target, current.has_weight ? &weight : NULL, &alone, NULL));
+  for (i = 0; i < current.prediction_count; i++) {
+    predictions[i] = oracle_array(&current.predictions[i], dtype);
+    gradients[i] = oracle_array(&current.predictions[i], dtype);
+    test_poison(gradients[i].data, bytes_of(&gradients[i], current.predictions[i].count));
+  }
+  for (i = 0; i < current.target_count; i++) targets[i] = target_array(i, dtype);
+  if (weights) weight = oracle_array(&current.weight, dtype);
+  SUCCEEDS(chainrule_loss_evaluate(loss, predictions, current.target_count ? targets : NULL, weights, &value, gradients));
+  SUCCEEDS(chainrule_loss_evaluate(loss, predictions, current.target_count ? targets : NULL, weights, &alone, NULL));
   CHECK(value == alone);
   for (i = 0; i < current.expected_count; i++) {
+    const OracleTensor *expected = &current.expected[i];
     if (strcmp(current.expected_kind[i], "value") != 0) {
-      oracle_compare(&current.expected[i], &gradient, "gradient");
+      int index = atoi(expected->name);
+      oracle_compare(expected, &gradients[index], "gradient");
+      hash = test_hash(hash, gradients[index].data, bytes_of(&gradients[index], expected->count));
+      if (dtype == CHAINRULE_FLOAT64 && !current.kinks && test_case_failures == 0)
+        compare_loss_slope(loss, predictions, index, current.target_count ? targets : NULL, weights, &gradients[index]);
       continue;
     }
-    single = oracle_array(&current.expected[i], dtype);
+    single = oracle_array(expected, dtype);
     if (dtype == CHAINRULE_FLOAT64) *(double *)single.data = value;
     else *(float *)single.data = (float)value;
-    oracle_compare(&current.expected[i], &single, "loss");
+    oracle_compare(expected, &single, "loss");
+    hash = test_hash(hash, &value, sizeof value);
     free(single.data);
   }
-  if (dtype == CHAINRULE_FLOAT64 && !current.kinks)
-    compare_loss_slope(loss, &prediction, &target, current.has_weight ? &weight : NULL, &gradient);
+  if (test_case_failures == 0) printf("bits %s-%s %016llx\n", current.name, dtype == CHAINRULE_FLOAT64 ? "float64" : "float32", (unsigned long long)hash);
   chainrule_loss_free(loss);
-  free(prediction.data);
-  free(target.data);
-  free(gradient.data);
-  if (current.has_weight) free(weight.data);
+  for (i = 0; i < current.prediction_count; i++) free(predictions[i].data), free(gradients[i].data);
+  for (i = 0; i < current.target_count; i++) free(targets[i].data);
+  if (weights) free(weight.data);
 }
 
 static void check_parameters(const chainrule_model *model, chainrule_dtype dtype, const char *how) {
@@ -251,8 +261,8 @@ static void optimizer_in(chainrule_dtype dtype) {
   chainrule_loss *loss = NULL;
   chainrule_optimizer *optimizer = NULL;
   chainrule_trainer *trainer = NULL;
-  chainrule_array input = oracle_array(&current.inputs[0], dtype), target = target_array(dtype);
-  chainrule_array prediction = oracle_array(&current.target, dtype), gradient = oracle_array(&current.target, dtype);
+  chainrule_array input = oracle_array(&current.inputs[0], dtype), target = target_array(0, dtype);
+  chainrule_array prediction = oracle_array(&current.targets[0], dtype), gradient = oracle_array(&current.targets[0], dtype);
   double value, by_trainer;
   int i;
   if (test_case_failures) return;

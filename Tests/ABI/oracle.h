@@ -4,7 +4,7 @@
 
 #include "support.h"
 
-enum { ORACLE_MOST = 48 };
+enum { ORACLE_MOST = 48, ORACLE_FEW = 4 };
 
 typedef struct {
   char name[120];
@@ -25,9 +25,9 @@ typedef struct {
   OracleTensor inputs[ORACLE_MOST], parameters[ORACLE_MOST], buffers[ORACLE_MOST], seeds[ORACLE_MOST], expected[3 * ORACLE_MOST];
   char expected_kind[3 * ORACLE_MOST][12];
   int input_count, parameter_count, buffer_count, seed_count, expected_count, kinks, training_only;
-  char loss[100], optimizer[300], target_kind[8];
-  OracleTensor prediction, target, weight;
-  int has_weight, steps;
+  char loss[160], optimizer[300], target_kinds[ORACLE_FEW][8];
+  OracleTensor predictions[ORACLE_FEW], targets[ORACLE_FEW], weight;
+  int prediction_count, target_count, has_weight, steps;
 } OracleCase;
 
 static inline char *oracle_word(char **cursor) {
@@ -65,8 +65,8 @@ static inline void oracle_free(OracleCase *c) {
   for (i = 0; i < c->buffer_count; i++) free(c->buffers[i].values);
   for (i = 0; i < c->seed_count; i++) free(c->seeds[i].values);
   for (i = 0; i < c->expected_count; i++) free(c->expected[i].values);
-  free(c->prediction.values);
-  free(c->target.values);
+  for (i = 0; i < c->prediction_count; i++) free(c->predictions[i].values);
+  for (i = 0; i < c->target_count; i++) free(c->targets[i].values);
   free(c->weight.values);
 }
 
@@ -99,7 +99,7 @@ static inline int oracle_read(FILE *file, OracleCase *c) {
     } else if (strcmp(verb, "kinks") == 0) c->kinks = 1;
     else if (strcmp(verb, "training") == 0) c->training_only = 1;
     else if (strcmp(verb, "seed") == 0) c->seeds[c->seed_count++] = oracle_tensor(cursor, "", 1);
-    else if (strcmp(verb, "prediction") == 0) c->prediction = oracle_tensor(cursor, "", 1);
+    else if (strcmp(verb, "prediction") == 0) c->predictions[c->prediction_count++] = oracle_tensor(cursor, "", 1);
     else if (strcmp(verb, "parameter") == 0) {
       char *name = oracle_word(&cursor);
       c->parameters[c->parameter_count++] = oracle_tensor(cursor, name, 1);
@@ -107,8 +107,8 @@ static inline int oracle_read(FILE *file, OracleCase *c) {
       char *name = oracle_word(&cursor);
       c->buffers[c->buffer_count++] = oracle_tensor(cursor, name, 1);
     } else if (strcmp(verb, "target") == 0) {
-      snprintf(c->target_kind, sizeof c->target_kind, "%s", oracle_word(&cursor));
-      c->target = oracle_tensor(cursor, "", 1);
+      snprintf(c->target_kinds[c->target_count], sizeof c->target_kinds[0], "%s", oracle_word(&cursor));
+      c->targets[c->target_count++] = oracle_tensor(cursor, "", 1);
     } else if (strcmp(verb, "weight") == 0) {
       c->weight = oracle_tensor(cursor, "", 1);
       c->has_weight = 1;

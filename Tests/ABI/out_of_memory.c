@@ -84,6 +84,82 @@ static void stepping(void) {
                       CHECK(test_parameter_hash(model) == hash), give_back());
 }
 
+/* Overwrites nothing but its own: memory that the library gave back belongs to the program. */
+enum { PIECES = 40, PIECE = 100000 };
+static char *taken[PIECES];
+static void take_memory(void) {
+  int i;
+  for (i = 0; i < PIECES; i++) {
+    taken[i] = (char *)malloc(PIECE);
+    test_poison(taken[i], PIECE);
+  }
+}
+static void return_memory(void) {
+  int i;
+  for (i = 0; i < PIECES; i++) {
+    CHECK(test_is_poisoned(taken[i], PIECE));
+    free(taken[i]);
+  }
+}
+
+/* A batch for which there is no memory leaves the plans of other batches whole. */
+static void other_batches_go_on(void) {
+  chainrule_array few = chainrule_matrix(x, 500, FEATURES), wanted = chainrule_matrix(y, 500, OUTPUTS);
+  double expected[2] = {0, 0}, loss = 0;
+  int64_t which, failed = 1, seen = 0;
+  int i;
+  fresh();
+  for (i = 0; i < 2; i++) REQUIRE_OK(chainrule_trainer_step(trainer, &few, &wanted, NULL, &expected[i]));
+  give_back();
+  for (which = 1; which <= MOST && failed && !test_case_failures; which++) {
+    chainrule_status status;
+    fresh();
+    REQUIRE_OK(chainrule_trainer_step(trainer, &few, &wanted, NULL, &loss));
+    CHECK(loss == expected[0]);
+    interpose_fail(THRESHOLD, which);
+    status = chainrule_trainer_step(trainer, &in, &out, NULL, NULL);
+    failed = interpose_stop_failing();
+    seen += failed;
+    if (failed) {
+      CHECK_EQUAL(status, CHAINRULE_OUT_OF_MEMORY);
+      take_memory();
+      REQUIRE_OK(chainrule_trainer_step(trainer, &few, &wanted, NULL, &loss));
+      CHECK(loss == expected[1]);
+      return_memory();
+      SUCCEEDS(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+    }
+    give_back();
+  }
+  CHECK(seen > 0);
+}
+
+/* The same in a context, between the two halves of a pass. */
+static void passes_go_on(void) {
+  chainrule_context *context = NULL;
+  chainrule_array few = chainrule_matrix(x, 500, FEATURES), small = chainrule_matrix(p, 500, OUTPUTS);
+  int64_t which, failed = 1;
+  for (which = 1; which <= MOST && failed && !test_case_failures; which++) {
+    fresh();
+    REQUIRE_OK(chainrule_context_create(model, &context));
+    REQUIRE_OK(chainrule_context_forward(context, &few, 1));
+    interpose_fail(THRESHOLD, which);
+    (void)chainrule_context_forward(context, &in, 1);
+    failed = interpose_stop_failing();
+    if (failed) {
+      take_memory();
+      if (chainrule_context_output(context, 0, &small) != CHAINRULE_OK)
+        CHECK_EQUAL(chainrule_last_error()->status, CHAINRULE_STATE);
+      if (chainrule_context_backward(context, NULL) != CHAINRULE_OK)
+        CHECK_EQUAL(chainrule_last_error()->status, CHAINRULE_STATE);
+      REQUIRE_OK(chainrule_context_forward(context, &few, 1));
+      SUCCEEDS(chainrule_context_backward(context, NULL));
+      return_memory();
+    }
+    chainrule_context_free(context);
+    give_back();
+  }
+}
+
 static void fitting(void) {
   static chainrule_fit_options options;
   static chainrule_array weight;
@@ -95,6 +171,24 @@ static void fitting(void) {
   options.sample_weight = &weight;
   options.validation_split = 0.25, options.restore_best = 1, options.patience = 5;
   EVERY_REQUEST_FAILS(fresh(), chainrule_trainer_fit(trainer, &in, &out, &options, NULL), (void)0, give_back());
+}
+
+static int32_t no_more_memory(void *user, const chainrule_progress *progress) {
+  (void)user;
+  if (progress->epoch == 0 && progress->batch == 0) interpose_fail(THRESHOLD, 0);
+  return CHAINRULE_CONTINUE;
+}
+
+/* Whatever a fit needs it has taken when the first batch is done, for evaluating too. */
+static void fitting_takes_all_at_the_start(void) {
+  chainrule_array few = chainrule_matrix(x, 300, FEATURES), wanted = chainrule_matrix(y, 300, OUTPUTS);
+  chainrule_fit_options options = test_fit_options(3, 16);
+  options.validation_x = &in, options.validation_y = &out; /* ten times as many, in larger batches */
+  options.on_batch = no_more_memory;
+  fresh();
+  SUCCEEDS(chainrule_trainer_fit(trainer, &few, &wanted, &options, NULL));
+  CHECK_EQUAL(interpose_stop_failing(), 0);
+  give_back();
 }
 
 static void evaluating(void) {
@@ -185,7 +279,10 @@ int main(void) {
   RUN(drawing_parameters);
   RUN(creating_a_trainer);
   RUN(stepping);
+  RUN(other_batches_go_on);
+  RUN(passes_go_on);
   RUN(fitting);
+  RUN(fitting_takes_all_at_the_start);
   RUN(evaluating);
   RUN(predicting);
   RUN(passing);

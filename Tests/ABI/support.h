@@ -157,11 +157,45 @@ static inline size_t test_bad_arrays(test_bad_array *list, void *data, int64_t r
   return count;
 }
 
+/* The same for a vector of `rows` numbers, such as sample weights; data has room for one double more. */
+static inline size_t test_bad_vectors(test_bad_array *list, void *data, int64_t rows) {
+  chainrule_array good = chainrule_view(data, CHAINRULE_FLOAT32, 1, rows, 0, 0, 0);
+  unsigned shape = BIT(CHAINRULE_SHAPE), dtype = BIT(CHAINRULE_DTYPE), argument = BIT(CHAINRULE_INVALID_ARGUMENT);
+  size_t count = 0;
+#define BAD(text, status)       \
+  list[count].what = text;      \
+  list[count].array = good;     \
+  list[count].statuses = status
+  BAD("data NULL", argument), list[count++].array.data = NULL;
+  BAD("dtype 0", dtype | argument), list[count++].array.dtype = (chainrule_dtype)0;
+  BAD("dtype 99", dtype | argument), list[count++].array.dtype = (chainrule_dtype)99;
+  BAD("dtype -1", dtype | argument), list[count++].array.dtype = (chainrule_dtype)-1;
+  BAD("dtype int64", dtype), list[count++].array.dtype = CHAINRULE_INT64;
+  BAD("rank -1", shape | argument), list[count++].array.rank = -1;
+  BAD("rank 9", shape | argument), list[count++].array.rank = 9;
+  BAD("rank INT32_MIN", shape | argument), list[count++].array.rank = INT32_MIN;
+  BAD("rank 0", shape), list[count++].array.rank = 0;
+  BAD("rank 2", shape), list[count].array.rank = 2, list[count++].array.shape[1] = 1;
+  BAD("one too many", shape), list[count++].array.shape[0] = rows + 1;
+  BAD("one too few", shape), list[count++].array.shape[0] = rows - 1;
+  BAD("none", shape), list[count++].array.shape[0] = 0;
+  BAD("negative size", shape | argument), list[count++].array.shape[0] = -rows;
+  BAD("INT64_MIN", shape | argument), list[count++].array.shape[0] = INT64_MIN;
+  BAD("a size that overflows", shape | argument), list[count++].array.shape[0] = INT64_MAX;
+  BAD("a stride that overflows", shape | argument), list[count].array.strided = 1,
+      list[count++].array.strides[0] = INT64_MAX;
+#undef BAD
+  return count;
+}
+
 /* Calls `call`, which uses the variable `bad` for the array, with every bad array; output must stay poisoned. */
-#define FAILS_FOR_BAD_ARRAYS(data, rows, columns, call)                                                       \
+#define FAILS_FOR_BAD_ARRAYS(data, rows, columns, call) \
+  FAILS_FOR_ALL(test_bad_arrays(test_list, (data), (rows), (columns), 0), call)
+#define FAILS_FOR_BAD_VECTORS(data, rows, call) FAILS_FOR_ALL(test_bad_vectors(test_list, (data), (rows)), call)
+#define FAILS_FOR_ALL(list_them, call)                                                                        \
   do {                                                                                                        \
     test_bad_array test_list[TEST_BAD_ARRAYS];                                                                \
-    size_t test_count = test_bad_arrays(test_list, (data), (rows), (columns), 0), test_index;                 \
+    size_t test_count = list_them, test_index;                                                                \
     for (test_index = 0; test_index < test_count; test_index++) {                                             \
       chainrule_array bad = test_list[test_index].array;                                                      \
       int test_before = test_case_failures;                                                                   \

@@ -31,6 +31,43 @@ static void predicting_at_once(void) {
   chainrule_model_free(model);
 }
 
+static int arrived;
+/* Waits for the others, so that all make their first call at once. */
+static void *predict_first(void *index) {
+  float p[ROWS * OUTPUTS];
+  chainrule_array prediction = chainrule_matrix(p, ROWS, OUTPUTS);
+  chainrule_tensor_info info;
+  size_t i;
+  memset(&info, 0, sizeof info);
+  info.struct_size = sizeof info;
+  add(&arrived, 1);
+  while (read_counter(&arrived) < 4) continue;
+  if ((intptr_t)index < 2) {
+    count(chainrule_model_predict(model, &in, &prediction));
+    if (memcmp(p, expected, sizeof p) != 0) add(&wrong, 1);
+  } else {
+    for (i = 0; i < 4; i++) count(chainrule_model_parameter_info(model, i, &info));
+  }
+  return NULL;
+}
+
+/* The parameters are made by whoever needs them first. */
+static void first_predictions_at_once(void) {
+  chainrule_array prediction = chainrule_matrix(expected, ROWS, OUTPUTS);
+  int i;
+  begin(NULL);
+  REQUIRE_OK(chainrule_model_predict(model, &in, &prediction));
+  chainrule_model_free(model);
+  for (i = 0; i < rounds / 4 && !test_case_failures; i++) {
+    begin(NULL);
+    arrived = 0;
+    together(predict_first, predict_first, 4);
+    CHECK_EQUAL(wrong, 0);
+    CHECK_EQUAL(answered_busy, 0);
+    chainrule_model_free(model);
+  }
+}
+
 static void stepping_at_once(void) {
   int64_t steps = 0;
   begin(&trainer);
@@ -190,6 +227,7 @@ int main(int argc, char **argv) {
   TEST_MAIN("threads");
   if (argc > 1) rounds = atoi(argv[1]);
   RUN(predicting_at_once);
+  RUN(first_predictions_at_once);
   RUN(stepping_at_once);
   RUN(training_while_others_read);
   RUN(models_of_their_own);

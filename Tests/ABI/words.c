@@ -77,6 +77,12 @@ static void words_refused(void) {
       {"slice", "dim=1 step=0", "step", range},
       {"slice", "dim=1 step=-1", "step", range},
       {"slice", "dim=9", "dim", range},
+      {"slice", "dim=1 index=8", "index", range},
+      {"slice", "dim=1 index=-9", "index", range},
+      {"slice", "dim=1 index=9223372036854775807", "index", range},
+      {"slice", "dim=0 index=0", "dim", range}, /* the batch stays */
+      {"slice", "dim=1 index=1 start=2", "index", range},
+      {"slice", "dim=1 index=1 end=2", "index", range},
       {"add", "", NULL, range | BIT(CHAINRULE_STATE)},
       {"add", "value=x", "value", word},
       {"matmul", "", NULL, range | BIT(CHAINRULE_STATE)},

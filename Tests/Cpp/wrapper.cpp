@@ -132,6 +132,49 @@ void graphs() {
   EXPECT(added == (std::vector<float>{4, 6}) && multiplied == (std::vector<float>{3, 8}));
 }
 
+/// As many arrays as the model has inputs or outputs, or an exception: C would read behind the list.
+void lists_have_the_right_length() {
+  Model model;
+  const Node a = model.add("input", "shape=2"), b = model.add("input", "shape=2");
+  model.add("add", "", {a, b});
+  model.add("linear", "out_features=2");
+  std::vector<float> x{1, 2}, y{3, 4};
+  const View in = view(x, {1, 2});
+  const MutableView out = view(y, {1, 2});
+  const auto wrong = [](const std::function<void()> &call) {
+    try {
+      call();
+    } catch (const Error &error) {
+      return error.status() == CHAINRULE_INVALID_ARGUMENT && !error.expected().empty() && !error.got().empty();
+    }
+    return false;
+  };
+  EXPECT(wrong([&] { model.predict(in, out); }));
+  EXPECT(wrong([&] { model.predict({}, out); }));
+  EXPECT(wrong([&] { model.predict({in, in, in}, out); }));
+  EXPECT(wrong([&] { model.predict({in, in}, {out, out}); }));
+  EXPECT(wrong([&] { model.predict({in, in}, {}); }));
+  model.predict({in, in}, out);
+  Context context(model);
+  EXPECT(wrong([&] { context.forward(in); }));
+  context.forward({in, in});
+  EXPECT(wrong([&] { context.backward({out, out}); }));
+  context.backward(out);
+  Trainer trainer(model, "mse", "sgd");
+  FitOptions options;
+  EXPECT(wrong([&] { trainer.step(in, out); }));
+  EXPECT(wrong([&] { trainer.step({in, in}, {out, out}); }));
+  EXPECT(wrong([&] { trainer.step({in, in}); }));
+  EXPECT(wrong([&] { trainer.fit(in, out); }));
+  EXPECT(wrong([&] { trainer.fit({in, in}, {out, out, out}); }));
+  EXPECT(wrong([&] { trainer.evaluate(in, out); }));
+  options.validation_x = {in};
+  options.validation_y = {out};
+  EXPECT(wrong([&] { trainer.fit({in, in}, out, options); }));
+  options.validation_x = {in, in};
+  trainer.fit({in, in}, out, options);
+}
+
 void own_loop() {
   const Samples samples;
   Model model = line();
@@ -153,6 +196,23 @@ void own_loop() {
   context.input_gradient(view(in_inputs, {8, 2}));
   optimizer.set_lr(0.5);
   EXPECT(optimizer.lr() == 0.5);
+}
+
+void several_predictions() {
+  const Loss loss("margin_ranking margin=1"), triplet("triplet_margin");
+  std::vector<float> a{1, 2}, b{0, 5}, target{1, 1}, da(2), db(2), dn(2);
+  const double value = loss.evaluate({view(a), view(b)}, view(target), {view(da), view(db)});
+  EXPECT(value == 2 && da == (std::vector<float>{-0.5f, -0.5f}) && db == (std::vector<float>{0.5f, 0.5f}));
+  EXPECT(loss.evaluate({view(a), view(b)}, view(target), {}) == 2);
+  const View x = view(a, {1, 2}), y = view(b, {1, 2});
+  EXPECT(triplet.evaluate({x, y, x}, {}, {view(da, {1, 2}), view(db, {1, 2}), view(dn, {1, 2})}) > 4);
+  bool refused = false;
+  try {
+    triplet.evaluate(x, y);
+  } catch (const Error &error) {
+    refused = error.status() == CHAINRULE_INVALID_ARGUMENT && error.expected() == "3 predictions, 0 targets";
+  }
+  EXPECT(refused);
 }
 
 void training() {
@@ -232,7 +292,9 @@ int main() {
       {"files", files},
       {"errors have all parts", errors_have_all_parts},
       {"graphs", graphs},
+      {"lists have the right length", lists_have_the_right_length},
       {"own loop", own_loop},
+      {"several predictions", several_predictions},
       {"training", training},
       {"checkpoints", checkpoints},
       {"exceptions fly out of callbacks", exceptions_fly_out_of_callbacks},

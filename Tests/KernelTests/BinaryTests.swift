@@ -11,6 +11,23 @@ func reference(_ function: BinaryFunction, _ x: Double, _ y: Double) -> Double {
     case .divide: x / y
     case .power: pow(x, y)
     case .maximum: x.isNaN || y.isNaN ? .nan : max(x, y)
+    case .minimum: x.isNaN || y.isNaN ? .nan : min(x, y)
+    case .atan2: atan2(x, y)
+    case .hypot: hypot(x, y)
+    case .logAddExp: log(exp(x) + exp(y))
+    case .fmod: fmod(x, y)
+    case .remainder: x - y * (x / y).rounded(.down)
+    case .floorDivide: (x / y).rounded(.down)
+    case .equal: x == y ? 1 : 0
+    case .notEqual: x != y ? 1 : 0
+    case .less: x < y ? 1 : 0
+    case .lessOrEqual: x <= y ? 1 : 0
+    case .greater: x > y ? 1 : 0
+    case .greaterOrEqual: x >= y ? 1 : 0
+    case .logicalAnd: x != 0 && y != 0 ? 1 : 0
+    case .logicalOr: x != 0 || y != 0 ? 1 : 0
+    case .logicalXor: (x != 0) != (y != 0) ? 1 : 0
+    case .prelu: x > 0 ? x : x * y
     }
 }
 
@@ -26,6 +43,20 @@ func referenceSlope(_ function: BinaryFunction, operand: Int, _ x: Double, _ y: 
     case (.power, _): x == 0 && y >= 0 ? 0 : pow(x, y) * log(x)
     case (.maximum, 0): x > y ? 1 : x == y ? 0.5 : 0
     case (.maximum, _): y > x ? 1 : x == y ? 0.5 : 0
+    case (.minimum, 0): x < y ? 1 : x == y ? 0.5 : 0
+    case (.minimum, _): y < x ? 1 : x == y ? 0.5 : 0
+    case (.atan2, 0): y / (x * x + y * y)
+    case (.atan2, _): -x / (x * x + y * y)
+    case (.hypot, 0): x / hypot(x, y)
+    case (.hypot, _): y / hypot(x, y)
+    case (.logAddExp, 0): 1 / (1 + exp(y - x))
+    case (.logAddExp, _): 1 / (1 + exp(x - y))
+    case (.fmod, 0), (.remainder, 0): 1
+    case (.fmod, _): -(x / y).rounded(.towardZero)
+    case (.remainder, _): -(x / y).rounded(.down)
+    case (.prelu, 0): x > 0 ? 1 : y
+    case (.prelu, _): x > 0 ? 0 : x
+    default: 0
     }
 }
 

@@ -61,9 +61,9 @@ func everyWay(
             setup(&call)
             withUnsafePointer(to: call) { call in
                 if oneByOne {
-                    for piece in (0..<pieces).reversed() { set[name](call, piece, piece + 1, nil) }
+                    for piece in (0..<pieces).reversed() { set[name](call, piece, piece + 1, freshScratch()) }
                 } else {
-                    set[name](call, 0, pieces, nil)
+                    set[name](call, 0, pieces, freshScratch())
                 }
             }
             for (slot, result) in results {
@@ -79,6 +79,13 @@ func everyWay(
         }
     }
 }
+
+/// A thread's workspace, full of NaNs that no result may show.
+func freshScratch() -> UnsafeMutableRawPointer {
+    memset(scratchMemory, 0xff, kernelScratchBytes)
+    return scratchMemory
+}
+nonisolated(unsafe) private let scratchMemory = UnsafeMutableRawPointer.allocate(byteCount: kernelScratchBytes, alignment: 64)
 
 protocol TestScalar: BinaryFloatingPoint {
     static var isDouble: Bool { get }

@@ -4,20 +4,48 @@ import KernelInterface
 import Testing
 
 @Suite struct LossTests {
-    static func reference(_ loss: ElementLoss, _ x: Double, _ t: Double, delta: Double) -> (Double, Double) {
+    static func sigmoid(_ x: Double) -> Double { 1 / (1 + exp(-x)) }
+    static func softplus(_ x: Double) -> Double { max(x, 0) + log1p(exp(-abs(x))) }
+    static let (first, second) = (0.75, 1.5)
+
+    /// PyTorch's formulas; `first` and `second` are their numbers, c that of the column.
+    static func reference(_ loss: ElementLoss, _ x: Double, _ t: Double, _ c: Double) -> (Double, Double) {
         let d = x - t
+        let a = first
         switch loss {
         case .meanSquared: return (d * d, 2 * d)
         case .absolute: return (abs(d), d > 0 ? 1 : d < 0 ? -1 : 0)
         case .huber:
-            return abs(d) <= delta
-                ? (0.5 * d * d, d) : (delta * (abs(d) - 0.5 * delta), d > 0 ? delta : -delta)
-        case .binaryCrossEntropyWithLogits:
-            return (max(x, 0) - x * t + log1p(exp(-abs(x))), 1 / (1 + exp(-x)) - t)
+            return abs(d) <= a ? (0.5 * d * d, d) : (a * (abs(d) - 0.5 * a), d > 0 ? a : -a)
+        case .smoothAbsolute:
+            return abs(d) <= a ? (0.5 * d * d / a, d / a) : (abs(d) - 0.5 * a, d > 0 ? 1 : -1)
+        case .binaryCrossEntropyWithLogits: return (softplus(x) - x * t, sigmoid(x) - t)
+        case .binaryCrossEntropyWithPositiveWeights:
+            let height = (c - 1) * t + 1
+            return ((1 - t) * x + height * softplus(-x), (1 - t) - height * sigmoid(-x))
+        case .binaryCrossEntropy: return (-t * log(x) - (1 - t) * log1p(-x), (x - t) / ((1 - x) * x))
+        case .divergence: return (t * log(t) - t * x, -t)
+        case .divergenceOfLogarithms: return (exp(t) * (t - x), -exp(t))
+        case .poisson: return (x - t * log(x + a), 1 - t / (x + a))
+        case .poissonOfLogarithm: return (exp(x) - t * x, exp(x) - t)
+        case .hingeEmbedding: return (max(0, a - x) + x, x <= a ? 0 : 1)
+        case .softMargin: return (softplus(-t * x), -t * sigmoid(-t * x))
+        case .logCosh: return (log(cosh(d)), tanh(d))
+        case .quantile: return d < 0 ? (-c * d, -c) : d > 0 ? ((1 - c) * d, 1 - c) : (0, 0)
+        case .sigmoidFocal:
+            let p = sigmoid(x)
+            let miss = p + t - 2 * p * t
+            let entropy = softplus(x) - x * t
+            let height = a * t + (1 - a) * (1 - t)
+            let slope = (p - t) * pow(miss, second) + entropy * second * pow(miss, second - 1) * (1 - 2 * t) * p * (1 - p)
+            return (height * pow(miss, second) * entropy, height * slope)
+        case .gaussian, .marginRanking: return (0, 0)
         }
     }
 
-    @Test(arguments: ElementLoss.allCases) func elements(loss: ElementLoss) {
+    static let single = ElementLoss.allCases.filter { $0 != .gaussian && $0 != .marginRanking }
+
+    @Test(arguments: single) func elements(loss: ElementLoss) {
         for (rows, columns) in [(1, 1), (20000, 1), (33, 1), (5, 3), (100, 17), (3, 10000), (64, 10), (7, 64)] {
             elements(Float.self, loss, rows, columns)
             elements(Double.self, loss, rows, columns)
@@ -27,18 +55,22 @@ import Testing
     private func elements<T: TestScalar>(_: T.Type, _ loss: ElementLoss, _ rows: Int, _ columns: Int) {
         var numbers = Numbers(7)
         let count = rows * columns
-        var x: [T] = numbers.array(count, -4, 4)
-        let t: [T] = numbers.array(count, 0, 1)
+        let isPositive = loss == .binaryCrossEntropy || loss == .poisson
+        var x: [T] = isPositive ? numbers.array(count, 0.1, 0.9) : numbers.array(count, -4, 4)
+        let t: [T] = numbers.array(count, isPositive ? 0.1 : 0, isPositive ? 0.9 : 1)
         x[0] = t[0]
         let weights: [T] = numbers.array(rows, 0, 2)
-        let delta = 0.75
+        let hasNumbers = loss == .quantile || loss == .binaryCrossEntropyWithPositiveWeights
+        let hasWeights = loss == .binaryCrossEntropyWithLogits || loss == .binaryCrossEntropy
+        let own: [T] = numbers.array(columns, 0, 1)
         for weighted in [false, true] {
             let sum = weighted ? weights.reduce(0.0) { $0 + Double($1) } : Double(rows)
             var total = 0.0
             var slopes = [Double](repeating: 0, count: count)
             for i in 0..<count {
-                let (value, slope) = Self.reference(loss, Double(x[i]), Double(t[i]), delta: delta)
-                let w = (weighted ? Double(weights[i / columns]) : 1) / (sum * Double(columns))
+                let (value, slope) = Self.reference(loss, Double(x[i]), Double(t[i]), Double(own[i % columns]))
+                let w = (weighted ? Double(weights[i / columns]) * (hasWeights ? Double(own[i % columns]) : 1) : 1)
+                    / (sum * Double(columns))
                 total += w * value
                 slopes[i] = w * slope
             }
@@ -46,7 +78,9 @@ import Testing
             if weighted {
                 inputs[2] = GuardedArray(weights)
                 inputs[6] = GuardedArray([sum])
+                if hasWeights { inputs[3] = GuardedArray(own) }
             }
+            if hasNumbers { inputs[9] = GuardedArray(own) }
             let perPiece = StridedSpace.rowsPerPiece(columns: columns)
             let parts = pieces(rows, per: perPiece)
             let setup: (inout KernelCall) -> Void = { call in
@@ -55,7 +89,8 @@ import Testing
                 call.integers[2] = perPiece
                 call.integers[3] = loss.rawValue
                 call.scalars[0] = Double(weighted ? columns : count)
-                call.scalars[1] = delta
+                call.scalars[1] = Self.first
+                call.scalars[2] = Self.second
             }
             for hasGradient in [true, false] {
                 var outputs = [5: GuardedArray([Double](repeating: 9, count: parts))]

@@ -116,6 +116,36 @@ import Testing
         statistics(Double.self)
     }
 
+    /// A scale makes numbers of a limit and more infinite.
+    @Test(arguments: [true, false]) func largeElements(withNorm: Bool) {
+        largeElements(Float.self, 0x1p50, 0x1p78, withNorm)
+        largeElements(Double.self, 0x1p400, 0x1p624, withNorm)
+    }
+
+    private func largeElements<T: TestScalar>(_: T.Type, _ limit: T, _ scale: Double, _ withNorm: Bool) {
+        var numbers = Numbers(18)
+        for count in borderSizes {
+            for (large, isSmall) in [(limit.nextDown, true), (-limit, false), (limit * 16, false), (.nan, false)] {
+                var g: [T] = numbers.array(count)
+                g[count / 2] = large
+                let parts = pieces(count)
+                var outputs = [2: GuardedArray([Int32](repeating: 9, count: parts))]
+                if withNorm { outputs[1] = GuardedArray([Double](repeating: 9, count: parts)) }
+                everyWay(
+                    .gradientStatistics, isDouble: T.isDouble, pieces: parts, inputs: [0: GuardedArray(g)],
+                    outputs: outputs,
+                    { call in
+                        call.integers[0] = count
+                        call.scalars[0] = scale
+                    }
+                ) { _, results in
+                    let flags = results[2]!.array(Int32.self)
+                    #expect(flags.contains(1) == !isSmall && flags.allSatisfy { $0 == 0 || $0 == 1 })
+                }
+            }
+        }
+    }
+
     private func statistics<T: TestScalar>(_: T.Type) {
         var numbers = Numbers(17)
         for count in borderSizes {

@@ -13,6 +13,7 @@ The format is one line a fact; tensors are "rank sizes... values...":
     case NAME / add KIND INPUTS ATTRIBUTES / outputs IDS / input TENSOR / indices TENSOR / end
     parameter NAME TENSOR / buffer NAME TENSOR / seed TENSOR (gradient in an output)
     expect output|evaluation|input|parameter|state|value|gradient|after ... / kinks / training
+    loss TEXT / prediction TENSOR / target real|int32|int64 TENSOR / weight TENSOR
 """
 
 import importlib
@@ -141,75 +142,24 @@ def layer_case(case, generator):
     return lines + ["end"]
 
 
-def weighted(per_sample, weight, divisor=None):
-    return (per_sample * weight).sum() / (weight if divisor is None else divisor).sum()
-
-
-def loss_cases(generator):
-    """(text, prediction, target, sample weight or None, function of prediction, target and weight)"""
-    F = torch.nn.functional
-    rows, classes = 6, 4
-    weight = draw((rows,), generator, 2.0, positive=True)
-    for text, function, options in (("mse", F.mse_loss, {}), ("l1", F.l1_loss, {}), ("huber", F.huber_loss, {}),
-                                    ("huber delta=0.3", F.huber_loss, {"delta": 0.3})):
-        for shape in ((rows, 3), (rows,), (rows, 2, 3)):
-            p, t = draw(shape, generator, 2.0), draw(shape, generator, 2.0)
-            for w in (None, weight):
-                def compute(p, t, w, f=function, o=options):
-                    if w is None:
-                        return f(p, t, **o)
-                    return weighted(f(p, t, reduction="none", **o).reshape(rows, -1).mean(1), w)
-                yield text, p, t, w, compute
-    p, t = draw((rows, 3), generator, 4.0), torch.rand((rows, 3), generator=generator)
-    for w in (None, weight):
-        def compute(p, t, w):
-            if w is None:
-                return F.binary_cross_entropy_with_logits(p, t)
-            return weighted(F.binary_cross_entropy_with_logits(p, t, reduction="none").mean(1), w)
-        yield "bce_with_logits", p, t, w, compute
-    logits = draw((rows, classes), generator, 3.0)
-    labels = torch.tensor([0, 3, 1, 1, 2, 3])
-    class_weight = torch.tensor([0.5, 1.0, 2.0, 4.0])
-    class_text = " class_weights=0.5,1,2,4"
-    for smoothing in (0, 0.1):
-        for balanced in (False, True):
-            text = "cross_entropy" + (f" label_smoothing={smoothing}" if smoothing else "")
-            text += class_text if balanced else ""
-            for kind in (torch.int32, torch.int64):
-                for w in (None, weight):
-                    def compute(p, t, w, s=smoothing, b=balanced):
-                        c = class_weight.to(p.dtype) if b else None
-                        if w is None:
-                            return F.cross_entropy(p, t.long(), weight=c, label_smoothing=s)
-                        each = F.cross_entropy(p, t.long(), weight=c, label_smoothing=s, reduction="none")
-                        return weighted(each, w, w * c[t.long()] if b else None)
-                    yield text, logits, labels.to(kind), w, compute
-            share = torch.softmax(draw((rows, classes), generator, 2.0), -1)
-            for w in (None,) if balanced else (None, weight):
-                def compute(p, t, w, s=smoothing, b=balanced):
-                    c = class_weight.to(p.dtype) if b else None
-                    if w is None:
-                        return F.cross_entropy(p, t, weight=c, label_smoothing=s)
-                    return weighted(F.cross_entropy(p, t, label_smoothing=s, reduction="none"), w)
-                yield text, logits, share, w, compute
-
-
-def loss_case(number, text, p, t, w, compute):
+def loss_case(number, case):
     results = []
     for dtype in (torch.float64, torch.float32):
-        leaf = as_leaf(p, dtype)
-        target = t.to(dtype) if t.dtype.is_floating_point else t
-        value = compute(leaf, target, None if w is None else w.to(dtype))
+        leaves = [as_leaf(value, dtype) for value in case.predictions]
+        targets = [value.to(dtype) if value.dtype.is_floating_point else value for value in case.targets]
+        value = case.compute(leaves, targets, None if case.weight is None else case.weight.to(dtype))
         value.backward()
-        results.append((value, leaf.grad))
-    (value64, gradient64), (value32, gradient32) = results
-    kind = {torch.float32: "real", torch.int32: "int32", torch.int64: "int64"}[t.dtype]
-    lines = [f"case {text.replace(' ', '-')}-{number}", f"loss {text}", f"prediction {tensor_text(p)}",
-             f"target {kind} {tensor_text(t)}"]
-    if w is not None:
-        lines.append(f"weight {tensor_text(w)}")
-    lines.append(f"expect value - {expectation(value64, value32)}")
-    lines.append(f"expect gradient - {expectation(gradient64, gradient32)}")
+        results.append([value] + [leaf.grad for leaf in leaves])
+    kinds = {torch.float32: "real", torch.int32: "int32", torch.int64: "int64"}
+    lines = [f"case {case.text.replace(' ', '-')[:80]}-{number}", f"loss {case.text}"]
+    lines += [f"prediction {tensor_text(value)}" for value in case.predictions]
+    lines += [f"target {kinds[value.dtype]} {tensor_text(value)}" for value in case.targets]
+    if case.weight is not None:
+        lines.append(f"weight {tensor_text(case.weight)}")
+    if case.kinks:
+        lines.append("kinks")
+    for index, (exact, narrow) in enumerate(zip(*results)):
+        lines.append(f"expect {f'gradient {index - 1}' if index else 'value -'} {expectation(exact, narrow)}")
     return lines + ["end"]
 
 
@@ -257,15 +207,15 @@ def write(name, blocks):
     print(f"{path}: {len(blocks)} cases, {os.path.getsize(path)} bytes")
 
 
-LOSSES, OPTIMIZERS = "losses", "optimizers"
+OPTIMIZERS = "optimizers"
 
 
 def blocks(family):
     generator = torch.Generator().manual_seed(zlib.crc32(family.encode()))
     torch.manual_seed(generator.initial_seed())  # for modules that draw their own numbers
-    if family == LOSSES:
-        return [loss_case(i, *case) for i, case in enumerate(loss_cases(generator))]
     cases = importlib.import_module(f"cases.{family}")
+    if hasattr(cases, "LOSSES"):
+        return [loss_case(i, case) for i, case in enumerate(cases.cases(generator))]
     if family == OPTIMIZERS:
         return [optimizer_case(*case, generator) for case in cases.OPTIMIZERS]
     return [layer_case(case, generator) for case in cases.cases()]
@@ -274,7 +224,7 @@ def blocks(family):
 def main():
     found = sorted(name[:-3] for name in os.listdir(os.path.join(HERE, "cases")) if name.endswith(".py") and name[0] != "_")
     os.makedirs(os.path.join(HERE, "values"), exist_ok=True)
-    for family in sys.argv[1:] or found + [LOSSES]:
+    for family in sys.argv[1:] or found:
         write(family, blocks(family))
 
 

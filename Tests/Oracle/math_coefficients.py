@@ -89,6 +89,22 @@ def fit(name, kind, function, weight, low, high, powers):
         print(f"    x^{power}: {literal(fixed[power], kind)}")
 
 
+def interpolate(name, function, low, high, count):
+    """The polynomial through the function at Chebyshev's points, its coefficients rounded to Double."""
+    nodes = [(low + high) / 2 + (high - low) / 2 * mp.cos(mp.pi * (2 * i + 1) / (2 * count)) for i in range(count)]
+    rows = mp.matrix(count, count)
+    for i, node in enumerate(nodes):
+        for power in range(count):
+            rows[i, power] = node**power
+    found = mp.lu_solve(rows, mp.matrix([function(node) for node in nodes]))
+    coefficients = [rounded(found[power], "double") for power in range(count)]
+    points = [low + (high - low) * i / 1500 for i in range(1501)]
+    worst = max(abs(sum(c * x**p for p, c in enumerate(coefficients)) / function(x) - 1) for x in points)
+    print(f"{name} double: degree {count - 1}, error {float(worst * mp.mpf(2) ** 53):.4f}")
+    for power, coefficient in enumerate(coefficients):
+        print(f"    x^{power}: {literal(coefficient, 'double')}")
+
+
 def split(name, value, bits_per_part, kind):
     """A constant in parts of `bits_per_part` bits (products with small integers are exact), the last full."""
     value = mp.mpf(value)
@@ -161,12 +177,29 @@ def trigonometric():
     print("2/pi, 64 bits a word:", ", ".join(words))
 
 
+def inverse_tangent():
+    root = mp.sqrt
+    limit = (mp.tan(mp.pi / 8) * mp.mpf("1.001")) ** 2
+    fit("atan(r) = r + r^3 p(r^2), |r| < tan(pi/8)", "double", lambda z: (mp.atan(root(z)) / root(z) - 1) / z,
+        lambda z: z * root(z) / mp.atan(root(z)), mp.mpf(10) ** -9, limit, range(11))
+
+
+def complementary_error():
+    scaled = lambda t: mp.erfc(t) * mp.exp(t * t)
+    near = lambda u: scaled(1.5 * (1 + u) / (1 - u))  # u = (t - 1.5) / (t + 1.5)
+    far = lambda w: scaled(1 / mp.sqrt(w)) / mp.sqrt(w)
+    interpolate("erfc(t) = exp(-t^2) p(u), u = (t-1.5)/(t+1.5), 0.5 < t < 4", near, mp.mpf("-0.5001"), mp.mpf("0.4546"), 21)
+    fit("erfc(t) = exp(-t^2) p(1/t^2) / t, 4 < t < 27.4", "double", far, lambda w: 1 / far(w),
+        mp.mpf("0.00133"), mp.mpf("0.0625"), range(14))
+
+
 def mp_pi(bits):
     mp.mp.prec = bits
     return +mp.pi
 
 
-GROUPS = {"exp": exponential, "log": logarithm, "erf": error_function, "sin": trigonometric}
+GROUPS = {"exp": exponential, "log": logarithm, "erf": error_function, "sin": trigonometric,
+          "atan": inverse_tangent, "erfc": complementary_error}
 
 if __name__ == "__main__":
     for group in sys.argv[1:] or GROUPS:

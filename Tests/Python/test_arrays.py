@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from layouts import views
 
 import chainrule as cr
 
@@ -19,30 +20,10 @@ def identity64():
     return cr.Sequential(cr.Identity(), input_shape=(4, 3), dtype="float64")
 
 
-@st.composite
-def views(draw):
-    """An array [n, 4, 3] of some dtype seen through steps, reversals and transpositions."""
-    batch = draw(st.integers(0, 5))
-    axes = draw(st.permutations([0, 1, 2]))
-    steps = [draw(st.sampled_from([1, 2, 3, -1, -2])) for _ in range(3)]
-    offsets = [draw(st.integers(0, 2)) for _ in range(3)]
-    dtype = draw(
-        st.sampled_from(["float32", "float64", ">f4", "<f2", "int8", "uint8", "int16", "int32", "int64", "bool"])
-    )
-    shape = (batch, 4, 3)
-    base_shape = [0, 0, 0]
-    for position, axis in enumerate(axes):
-        base_shape[position] = offsets[axis] + shape[axis] * abs(steps[axis])
-    base = (np.arange(np.prod(base_shape)) % 100).reshape(base_shape).astype(dtype)
-    array = base.transpose(np.argsort(axes))
-    index = tuple(slice(offset, offset + size * abs(step)) for offset, size, step in zip(offsets, shape, steps))
-    array = array[index][tuple(slice(None, None, step) for step in steps)]
-    assert array.shape == shape
-    return array
-
-
-@given(views())
-def test_any_layout_reads_as_numpy_reads_it(identity32, identity64, array):
+@given(st.data(), st.integers(0, 5), st.sampled_from(["float32", "float64", ">f4", "<f2", "uint8", "int64", "bool"]))
+def test_any_layout_reads_as_numpy_reads_it(identity32, identity64, data, batch, dtype):
+    """One model after the other sees all shapes and layouts: what was remembered of one must not serve another."""
+    array = data.draw(views((batch, 4, 3), dtype))
     for model in (identity32, identity64):
         output = model.predict(array)
         assert output.dtype == model.dtype and output.flags.c_contiguous
@@ -121,6 +102,37 @@ def test_dlpack(identity32, rng):
         identity32.predict(Elsewhere(array))
 
 
+def test_what_dlpack_cannot_say_goes_through_array(identity32, rng):
+    array = rng.normal(size=(2, 4, 3)).astype(np.float32)
+
+    class Neither:
+        """As a tensor on a GPU: it speaks DLPack, but not to NumPy."""
+
+        def __dlpack__(self, **arguments):
+            raise BufferError("no such type in DLPack")
+
+        def __dlpack_device__(self):
+            return (1, 0)
+
+        def __array__(self, dtype=None, copy=None):
+            raise TypeError("nor here")
+
+    class Both(Neither):
+        def __array__(self, dtype=None, copy=None):
+            return array
+
+    class NoDevice:
+        __dlpack__ = Neither.__dlpack__
+
+        def __array__(self, dtype=None, copy=None):
+            return array
+
+    for value in (Both(), NoDevice()):
+        assert np.array_equal(identity32.predict(value), array)
+    with pytest.raises(TypeError, match="no such type in DLPack"):
+        identity32.predict(Neither())
+
+
 def test_dlpack_labels(blobs):
     x, y = blobs
     model = cr.Sequential(cr.Linear(4, 3))
@@ -183,6 +195,47 @@ def test_contiguous_inputs_are_used_in_place_by_prepared_calls(identity32, rng):
     assert run() is first and np.all(first == 5)
     fresh = identity32.prepare_predict(x, reuse=False)
     assert fresh() is not fresh()
+
+
+def test_what_must_be_converted_is_not_prepared(identity32, blobs):
+    x = np.zeros((2, 4, 3), np.float32)
+    misaligned = np.frombuffer(bytearray(4 * 24 + 1), np.float32, 24, offset=1).reshape(2, 4, 3)
+    for bad in (x.tolist(), x.astype(int), x.astype("f2"), x.astype(">f4"), misaligned):
+        with pytest.raises(TypeError, match="in place.*got"):
+            identity32.prepare_predict(bad)
+    strided, shared = np.zeros((2, 4, 6), np.float32)[:, :, ::2], Tensor(x)
+    for good in (x, x.astype("f8"), strided, shared, x[:0]):
+        assert identity32.prepare_predict(good)().shape == np.shape(getattr(good, "array", good))
+    x, y = blobs
+    model = cr.Sequential(cr.Linear(4, 3))
+    model.compile("cross_entropy", "sgd lr=0.1")
+    for bad_x, bad_y, bad_weight in (
+        (x.tolist(), y, None), (x.astype("f2"), y, None), (x, y.tolist(), None), (x, y.astype("u1"), None),
+        (x, y, np.ones(150, int)), (x, y, [1.0] * 150),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match="in place.*got"):
+            model.prepare(bad_x, bad_y, bad_weight)
+    for good_x in (x, x.astype("f8"), np.asfortranarray(x), Tensor(x)):
+        model.train_on_batch(model.prepare(good_x, y.astype("i4"), np.ones(150)))
+    model.compile("mse", "sgd lr=0.1")
+    with pytest.raises(TypeError, match="in place"):
+        model.prepare(x, np.zeros((150, 3), int))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("prepared", [True, False])
+def test_training_reads_the_callers_memory(dtype, prepared, rng, monkeypatch):
+    """Nothing is copied: every step sees what the arrays hold by then."""
+    x, y = rng.normal(size=(6, 2)).astype(dtype), rng.normal(size=(6, 1)).astype(dtype)
+    model = cr.Sequential(cr.Linear(2, 1), dtype=dtype)
+    model.compile("mse", "sgd lr=0")
+    batch = model.prepare(x, y)
+    assert batch.x[0].data == cr._library.ffi.from_buffer(x) and not batch.x[0].strided
+    assert batch.y[0].data == cr._library.ffi.from_buffer(y) and not batch.y[0].strided
+    for change in (lambda: None, lambda: None, lambda: x.fill(2), lambda: y.fill(-3), lambda: x.fill(0.5)):
+        change()
+        loss = model.train_on_batch(batch) if prepared else model.train_on_batch(x, y)
+        np.testing.assert_allclose(loss, np.mean((model.predict(x) - y) ** 2, dtype="f8"), rtol=1e-5)
 
 
 def test_many_shapes_and_types_in_turn(identity32):

@@ -1,5 +1,6 @@
 """Callbacks: what they see, how they stop, where they run, what their exceptions do."""
 
+import contextlib
 import threading
 
 import numpy as np
@@ -96,6 +97,51 @@ def test_an_exception_comes_out_of_fit(either, blobs, error):
     with pytest.raises(type(error)):
         either.fit(x, y, epochs=5, verbose=0, callbacks=[FailingBatch()])
     assert either.evaluate(x, y)["loss"] > 0
+
+
+@pytest.mark.parametrize("ending", ["stop", "exception", "interrupt", "not finite"])
+def test_the_best_weights_come_back_however_fit_ends(either, blobs, ending):
+    x, y = blobs
+    either.compile(either._loss, cr.SGD(lr=0.05))
+
+    def worsen_and_end(epoch, logs):
+        if epoch == 4:
+            either.optimizer.lr = 50
+        if epoch == 6 and ending == "stop":
+            return True
+        if epoch == 6 and ending == "exception":
+            raise ZeroDivisionError
+        if epoch == 6 and ending == "interrupt":
+            raise KeyboardInterrupt
+        if epoch == 6:
+            poisoned[:] = np.nan
+
+    poisoned = x.copy()
+    errors = {"exception": ZeroDivisionError, "not finite": (cr.NonFiniteError, ValueError)}
+    with pytest.raises(errors[ending]) if ending in errors else contextlib.nullcontext():
+        either.fit(
+            poisoned, y, epochs=20, validation_data=(x, y), verbose=0,
+            callbacks=[cr.EarlyStopping(patience=99), worsen_and_end],
+        )  # fmt: skip
+    history = either.history
+    assert history.epochs == 7 and history.best_epoch < 6
+    np.testing.assert_allclose(either.evaluate(x, y)["loss"], min(history["val_loss"]), rtol=1e-6)
+
+
+def test_the_best_weights_come_back_when_another_thread_stops_fit(either, blobs):
+    """Without callbacks, where nobody but the waiting thread sees stop_training."""
+    x, y = blobs
+    y = np.random.default_rng(1).permutation(y)  # nothing to learn: the loss goes up and down
+    either.compile(either._loss, cr.SGD(lr=0.5))
+    stop = threading.Timer(0.3, lambda: setattr(either, "stop_training", True))
+    stop.start()
+    stopping = cr.EarlyStopping(patience=10**6)
+    history = either.fit(
+        x, y, epochs=10**6, batch_size=10, validation_data=(x, y), verbose=0, callbacks=[stopping]
+    )  # fmt: skip
+    stop.join()
+    assert history.stop_reason == "callback"
+    np.testing.assert_allclose(either.evaluate(x, y)["loss"], min(history["val_loss"]), rtol=1e-6)
 
 
 def test_they_run_on_the_calling_thread(either, blobs):

@@ -139,6 +139,32 @@ def test_order_of_calls(data):
     assert model.backward().shape == x.shape
 
 
+def test_what_needs_a_loss_of_the_library(data, tmp_path):
+    model = make(squared_error)
+    for call in (
+        lambda: model.save_checkpoint(tmp_path / "checkpoint"), lambda: model.memory(32), lambda: model.prepare(*data),
+    ):  # fmt: skip
+        with pytest.raises(cr.StateError, match="Python function"):
+            call()
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_samples_are_refused_as_by_the_librarys_own(data):
+    x, y = data
+    for loss in (squared_error, "mse"):
+        model = make(loss)
+        before = model.state_dict()
+        for call in (
+            lambda: model.fit(x[:0], y[:0], verbose=0), lambda: model.evaluate(x[:0], y[:0]),
+            lambda: model.train_on_batch(x[:0], y[:0]),
+            lambda: model.fit(x, y, validation_data=(x[:0], y[:0]), verbose=0),
+        ):  # fmt: skip
+            with pytest.raises(cr.ShapeError, match="expected 1 sample or more, got 0"):
+                call()
+        if loss is squared_error:  # which looks at all data before the first step
+            assert all(np.array_equal(before[name], values) for name, values in model.state_dict().items())
+
+
 def test_what_a_loss_may_not_return(data):
     for bad in (lambda p, t: 3.0, lambda p, t: None, lambda p, t: (1.0, p, p)):
         with pytest.raises(TypeError, match="must return"):

@@ -1,6 +1,11 @@
 """Exceptions: which they are and what they say."""
 
+import os
 import pickle
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,6 +71,28 @@ def test_errors_leave_no_trace():
             with pytest.raises((ValueError, TypeError)):
                 model.predict(bad)
         assert np.array_equal(model.predict(x), expected)
+
+
+def test_more_memory_than_there_is():
+    program = """
+        import resource
+        import numpy as np
+        import chainrule as cr
+
+        resource.setrlimit(resource.RLIMIT_AS, (2**33, 2**33))  # whatever the system would promise
+        small = cr.Sequential(cr.Linear(2, 1))
+        try:
+            cr.Sequential(cr.Linear(2**21, 2**21)).predict(np.ones((1, 2**21), "f4"))
+        except MemoryError as error:
+            assert isinstance(error, cr.OutOfMemoryError) and "bytes asked for" in str(error), error
+            assert small.predict(np.ones((1, 2))).shape == (1, 1)
+            print("refused")
+    """
+    environment = {**os.environ, "PYTHONPATH": str(Path(cr.__file__).parents[1])}
+    result = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, env=environment
+    )
+    assert result.stdout == "refused\n", result.stderr
 
 
 def test_key_errors_read_as_sentences():

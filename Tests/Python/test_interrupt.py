@@ -1,13 +1,16 @@
 """Ctrl-C: fit ends after the current batch, and the model and its history are usable."""
 
+import _thread
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import chainrule as cr
@@ -69,6 +72,43 @@ def run(body, signals=1, delay=0.7):
 def test_fit_returns_its_history(arguments):
     output = run(f"history = model.fit(x, y, {arguments}epochs=10**7, verbose=0)" + CHECKS)
     assert float(output.split()[1]) < 5
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_just_when_the_helper_thread_starts(when, monkeypatch):
+    started = []
+
+    def start_new_thread(function, arguments):
+        started.append(when)
+        if len(started) > 1 or when == "after":
+            _thread.start_new_thread(function, arguments)
+        if len(started) == 1:
+            raise KeyboardInterrupt
+
+    stand_in = types.SimpleNamespace(allocate_lock=_thread.allocate_lock, start_new_thread=start_new_thread)
+    monkeypatch.setattr(cr._fit, "_thread", stand_in)
+    x = np.random.default_rng(0).normal(size=(256, 8)).astype("f4")
+    model = cr.Sequential(cr.Linear(8, 8))
+    model.compile("mse", "sgd lr=0.01")
+    history = model.fit(x, x, epochs=10**7, verbose=0)
+    assert history.stop_reason == "interrupted" and len(started) == 2
+    assert model.fit(x, x, epochs=3, verbose=0).epochs == 3
+    assert model.history.stop_reason == "completed"
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "squared_error"])
+def test_the_best_weights_come_back(loss):
+    run(
+        f"""
+        model.compile({loss if loss == "squared_error" else repr(loss)}, "sgd lr=0.5")
+        stopping = cr.EarlyStopping(patience=10**6)
+        history = model.fit(x, y, epochs=10**7, validation_split=0.5, callbacks=[stopping], verbose=0)
+        assert history.stop_reason == "interrupted" and history.epochs > 1
+        assert history["val_loss"][history.best_epoch] == min(history["val_loss"])
+        np.testing.assert_allclose(model.evaluate(x[2048:], y[2048:])["loss"], min(history["val_loss"]), rtol=1e-6)
+        print("done", 0)
+        """
+    )
 
 
 def test_a_bar_is_no_hindrance():

@@ -124,3 +124,74 @@ def test_bad_settings():
 def test_not_a_number_stays_one():
     value, gradient = cr.MSELoss()(np.array([[1.0, np.nan]]), np.zeros((1, 2)))
     assert np.isnan(value) and np.isnan(gradient[0, 1])
+
+
+def test_several_predictions(rng):
+    anchor, positive, negative = rng.normal(size=(3, 5, 4))
+    loss = cr.Loss("triplet_margin margin=2 p=2")
+
+    def reference(a, p, n):
+        near = np.sqrt(((a - p + 1e-6) ** 2).sum(axis=1))
+        far = np.sqrt(((a - n + 1e-6) ** 2).sum(axis=1))
+        return np.maximum(0, 2 + near - far).mean()
+
+    value, gradients = loss((anchor, positive, negative))
+    np.testing.assert_allclose(value, reference(anchor, positive, negative), rtol=1e-12)
+    assert isinstance(gradients, tuple) and [g.shape for g in gradients] == [(5, 4)] * 3
+    numeric = numeric_gradient(lambda a: reference(a, positive, negative), anchor, 1.0)
+    np.testing.assert_allclose(gradients[0], numeric, rtol=1e-5, atol=1e-8)
+    numeric = numeric_gradient(lambda n: reference(anchor, positive, n), negative, 1.0)
+    np.testing.assert_allclose(gradients[2], numeric, rtol=1e-5, atol=1e-8)
+    for wrong, error in ((anchor, TypeError), ((anchor, positive), ValueError)):
+        with pytest.raises(error):
+            loss(wrong)
+    with pytest.raises(TypeError, match="no target"):
+        loss((anchor, positive, negative), np.zeros(5))
+
+
+def test_ctc(rng):
+    logits = rng.normal(size=(2, 4, 3))
+    logs = np.log(softmax(logits))
+    loss = cr.Loss("ctc")
+    value, gradient = loss(logs, (np.array([[1, 2], [2, -1]]), np.array([4, 4]), np.array([2, 1])))
+    assert gradient.shape == logs.shape and value > 0
+    # All ways of four times that say 2 alone.
+    ways = [(i, j) for i in range(4) for j in range(i + 1, 5)]
+    total = sum(np.exp(sum(logs[1, t, 2 if i <= t < j else 0] for t in range(4))) for i, j in ways)
+    alone, _ = loss(logs[1:], (np.array([[2]]), np.array([4], dtype=np.int32), np.array([1])))
+    np.testing.assert_allclose(alone, -np.log(total), rtol=1e-12)
+    with pytest.raises(ValueError, match="blank"):
+        loss(logs, (np.array([[1, 0], [2, -1]]), np.array([4, 4]), np.array([2, 1])))
+    with pytest.raises(TypeError):
+        loss(logs, (np.array([[1.0, 2.0], [2.0, 1.0]]), np.array([4, 4]), np.array([2, 1])))
+    with pytest.raises(TypeError, match="3 targets"):
+        loss(logs, np.array([[1, 2], [2, 1]]))
+
+
+@pytest.mark.parametrize("reduction, divisor", [("mean", 18), ("sum", 1), ("batchmean", 6)])
+def test_reductions(reduction, divisor, rng):
+    prediction, target = rng.normal(size=(2, 6, 3))
+    value, gradient = cr.Loss(f"mse reduction={reduction} factor=0.5")(prediction, target)
+    np.testing.assert_allclose(value, 0.5 * ((prediction - target) ** 2).sum() / divisor)
+    np.testing.assert_allclose(gradient, (prediction - target) / divisor)
+    with pytest.raises(ValueError, match="batchmean"):
+        cr.Loss("mse reduction=none")
+
+
+def test_targets_of_several_losses(rng):
+    a = cr.Input((4,))
+    spread = cr.Softplus()(cr.Linear(4, 2)(a))
+    model = cr.Model(a, [cr.Linear(4, 2)(a), spread, cr.Linear(4, 3)(a)], seed=1)
+    model.compile(loss="gaussian_nll; cross_entropy factor=0.1", optimizer="adam lr=0.05", metrics=["mae"])
+    samples = rng.normal(size=(32, 4))
+    y = [samples[:, :2] * 2, (samples[:, 2] > 0).astype(np.int64)]
+    history = model.fit(samples, y, epochs=20)
+    assert history["loss"][-1] < history["loss"][0]
+    with pytest.raises(ValueError):
+        model.fit(samples, y[:1], epochs=1)
+
+
+def test_every_loss_says_what_it_takes():
+    for kind, text in cr.describe("losses").items():
+        if kind != "none":
+            assert "; predictions: " in text and "; targets: " in text and "factor=" in text

@@ -122,6 +122,37 @@ def test_matmul(left, right, rng):
     np.testing.assert_allclose(db, numeric_gradient(lambda b: a @ b, b, upstream), rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize(
+    "shape, index",
+    [
+        ((2,), 2), ((2,), -3), ((2,), 2**40), ((2,), -(2**63)), ((0,), 0), ((3, 2), (0, 2)),
+        ((3, 2), (slice(None), -3)), ((1, 2, 3), (slice(0, 1), 1, 3)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_index_beyond_the_end_is_refused(shape, index):
+    p = cr.Parameter(np.ones(shape))
+    with pytest.raises(IndexError):
+        p.value[index]
+    with pytest.raises(ValueError, match="index"):
+        cr.value_and_grad(cr.sum(p[index]))
+
+
+def test_slices_are_cut_at_the_ends():
+    p = cr.Parameter([1.0, 2.0, 3.0])
+    for part in (slice(1, 99), slice(-99, 2), slice(5, 9)):
+        assert cr.value_and_grad(cr.sum(p[part]))[0] == p.value[part].sum()
+
+
+def test_an_index_of_samples():
+    a = cr.Input((3, 4))
+    x = np.arange(24, dtype="f4").reshape(2, 3, 4)
+    for index in ((slice(None), 1), (slice(None), -1, 2), (slice(None), slice(1, 3), 0)):
+        assert np.array_equal(cr.Model(a, cr.exp(a[index])).predict(np.log(x + 1)).round(), (x + 1)[index])
+    with pytest.raises(ValueError, match="batch"):
+        cr.Model(a, a[0])
+
+
 def test_misuse_of_nodes():
     p = cr.Parameter([1.0, 2.0])
     with pytest.raises(TypeError):

@@ -98,24 +98,77 @@ def test_the_readme_runs():
     assert result.returncode == 0, result.stderr
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
+def test_the_table_in_the_readme_is_the_catalog():
+    rows = re.findall(r"^\| (\w+) \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    named = {title: re.findall(r"`(\w+)`", text) for title, text in rows}
+    named["layers"] += named.pop("operations")
+    for group in ("layers", "losses", "optimizers", "schedules", "initializers", "metrics"):
+        assert sorted(named[group]) == sorted(cr.describe(group)), group
+
+
+def make_wheel(folder, prepare=lambda source: None, **environment):
+    """pip's output, and the wheel if there is one, from a copy of the repository: the checkout stays as it is."""
     for module in ("setuptools", "wheel", "pip"):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is not installed")
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "repository"  # a copy: the checkout stays as it is
+    source = folder / "repository"
     (source / "bindings").mkdir(parents=True)
     shutil.copytree(ROOT / "Include", source / "Include")
     ignore = shutil.ignore_patterns("build", "*.egg-info", "__pycache__", "_chainrule_cffi.py", "*.so")
     shutil.copytree(PACKAGE, source / "bindings" / "python", ignore=ignore)
+    prepare(source)
+    inherited = {name: value for name, value in os.environ.items() if name != "CHAINRULE_LIBRARY"}
+    inherited["PATH"] = f"{source / 'compiler'}:{inherited['PATH']}"
     result = subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-q", "-w", str(folder), PLACE],
-        cwd=source, capture_output=True, text=True, env={**os.environ, "CHAINRULE_LIBRARY": library_path()},
+        [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), PLACE],
+        cwd=source, capture_output=True, text=True, env={**inherited, **environment},
     )  # fmt: skip
-    assert result.returncode == 0, result.stdout + result.stderr
-    (path,) = folder.glob("*.whl")
+    wheels = list(folder.glob("*.whl"))
+    assert bool(wheels) == (result.returncode == 0), result.stdout + result.stderr
+    return result.stdout + result.stderr, wheels[0] if wheels else None
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    output, path = make_wheel(tmp_path_factory.mktemp("wheel"), CHAINRULE_LIBRARY=library_path())
+    assert path, output
     return path
+
+
+def pretend_to_build(source, swift):
+    """Sources, and a compiler that is this shell script."""
+    (source / "Package.swift").write_text("// as it were")
+    (source / "Sources").mkdir()
+    compiler = source / "compiler" / "swift"
+    compiler.parent.mkdir()
+    compiler.write_text("#!/bin/sh\n" + swift)
+    compiler.chmod(0o755)
+
+
+def test_the_wheel_takes_what_swift_has_built(tmp_path):
+    """Without CHAINRULE_LIBRARY: a build newer than the sources is packed as it is."""
+
+    def built(source):
+        pretend_to_build(source, "exit 1")
+        (source / ".build" / "release").mkdir(parents=True)
+        shutil.copyfile(library_path(), source / ".build" / "release" / "libchainrule.so")
+
+    output, path = make_wheel(tmp_path, built)
+    assert path, output
+    assert "chainrule/libchainrule.so" in zipfile.ZipFile(path).namelist()
+
+
+def test_the_wheel_has_swift_build_what_is_missing_or_old(tmp_path):
+    def old(source):
+        built = ".build/release/libchainrule.so"
+        pretend_to_build(source, f'[ "$*" = "build -c release" ] && cp "{library_path()}" {built}')
+        (source / ".build" / "release").mkdir(parents=True)
+        (source / built).write_text("old")
+        os.utime(source / built, (1, 1))
+
+    output, path = make_wheel(tmp_path, old)
+    assert path, output
+    assert zipfile.ZipFile(path).getinfo("chainrule/libchainrule.so").file_size > 1e6
 
 
 def test_the_wheel_is_one_for_all_pythons(wheel):

@@ -1,6 +1,7 @@
 """Parameters, files, pickling: state dicts as PyTorch writes them, without PyTorch."""
 
 import copy
+import errno
 import json
 import os
 import pickle
@@ -68,6 +69,34 @@ def test_a_pytorch_state_dict(rng, tmp_path):
     write_safetensors(tmp_path / "torch.safetensors", state, {"format": "pt"})
     other.load_weights(tmp_path / "torch.safetensors")
     assert np.array_equal(other.predict(x), model.predict(x))
+
+
+def test_what_the_safetensors_library_writes_and_reads(rng, tmp_path):
+    numpy_files = pytest.importorskip("safetensors.numpy")
+    state, x = pytorch_state(rng), rng.normal(size=(5, 4)).astype("f4")
+    for number, variant in enumerate((state, {name: values.astype("f8") for name, values in state.items()})):
+        path = tmp_path / f"{number}.safetensors"
+        numpy_files.save_file(variant, path, metadata={"format": "pt", "note": "\u00e9\n\"quoted\""})
+        model = mlp()
+        model.load_weights(path)
+        assert all(np.array_equal(state[name], values) for name, values in model.state_dict().items())
+        np.testing.assert_allclose(model.predict(x), pytorch_forward(state, x), rtol=1e-5, atol=1e-5)
+        model.save(path)
+        again = numpy_files.load_file(path)
+        assert set(again) == set(state) and all(np.array_equal(again[name], state[name]) for name in state)
+
+
+@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-6), ("float64", 1e-13)])
+def test_a_file_that_pytorch_wrote(dtype, tolerance):
+    folder = Path(__file__).resolve().parents[1] / "Oracle"
+    expected = json.loads((folder / "pytorch_mlp.json").read_text())
+    layers = [cr.Linear(5, 7), cr.Tanh(), cr.Linear(7, 6, bias=False), cr.ReLU(), cr.Linear(6, 3)]
+    model = cr.Sequential(*layers, dtype=dtype)
+    model.load_weights(folder / "pytorch_mlp.safetensors")
+    np.testing.assert_allclose(model.predict(expected["x"]), expected["y"], rtol=tolerance, atol=tolerance)
+    other = cr.Sequential(*layers, dtype=dtype, seed=1)
+    other.load_state_dict(read_safetensors(folder / "pytorch_mlp.safetensors"))
+    assert np.array_equal(other.predict(expected["x"]), model.predict(expected["x"]))
 
 
 def test_state_dicts_are_copies_and_checked(rng):
@@ -191,6 +220,23 @@ def test_bad_files(tmp_path):
     assert sorted(item.name for item in tmp_path.iterdir()) == ["bad", "good"]  # nothing left lying about
 
 
+def test_file_errors_say_which_file_and_why(tmp_path):
+    model = mlp()
+    for call, path in (
+        (cr.load, tmp_path / "nothing"), (cr.load_checkpoint, tmp_path / "nothing"),
+        (model.load_weights, tmp_path / "nothing"), (model.save, tmp_path / "no folder" / "file"),
+    ):  # fmt: skip
+        with pytest.raises(FileNotFoundError) as caught:
+            call(path)
+        assert caught.value.filename == str(path) and caught.value.errno == errno.ENOENT
+        assert caught.value.status == "CHAINRULE_IO" and str(path) in str(caught.value)
+        twin = pickle.loads(pickle.dumps(caught.value))
+        assert twin.filename == str(path) and twin.errno == errno.ENOENT and str(twin) == str(caught.value)
+    with pytest.raises(OSError) as caught:
+        model.save(tmp_path)
+    assert caught.value.filename == str(tmp_path)
+
+
 def test_bytes_behind_the_last_tensor(tmp_path):
     """The safetensors format forbids them: the file is damaged, or two were joined."""
     path = tmp_path / "file"
@@ -237,10 +283,15 @@ def squared_error(prediction, target):
 def test_a_python_loss_is_pickled_by_name(rng):
     x, y = rng.normal(size=(8, 4)).astype("f4"), rng.normal(size=(8, 3)).astype("f4")
     model = mlp()
-    model.compile(squared_error, "sgd lr=0.1", metrics=["mae"])
-    twin = pickle.loads(pickle.dumps(model))
-    assert twin.train_on_batch(x, y) == model.train_on_batch(x, y)
-    assert np.array_equal(twin.predict(x), model.predict(x))
+    model.compile(squared_error, "sgd lr=0.1", metrics=["mae"], seed=11)
+    model.fit(x, y, epochs=2, batch_size=3, verbose=0)
+    for twin in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        original = copy.deepcopy(model)
+        assert twin.train_on_batch(x, y) == original.train_on_batch(x, y)
+        # The samples come in the order that they would have come in without the pause.
+        first, second = (each.fit(x, y, epochs=2, batch_size=3, verbose=0) for each in (original, twin))
+        assert dict(first) == dict(second)
+        assert np.array_equal(twin.predict(x), original.predict(x))
 
 
 def test_checkpoints(rng, tmp_path):

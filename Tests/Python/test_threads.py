@@ -2,7 +2,9 @@
 
 import multiprocessing
 import os
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -111,6 +113,39 @@ def test_fit_off_the_main_thread(model, rng):
 
     assert together(work) == []
     assert histories[0].epochs == 3 and len(set(idents)) == 1
+
+
+@pytest.mark.parametrize("how", ["fit", "train_on_batch", "predict"])
+def test_other_threads_run_meanwhile(how):
+    """The calls into the library give Python's lock away: another thread counts while this one computes."""
+    model = cr.Sequential(cr.Linear(1000, 1000), cr.Tanh(), cr.Linear(1000, 1000))
+    model.compile("mse", "sgd lr=0.001")
+    x = np.zeros((4000, 1000), "f4")
+    call = {
+        "fit": lambda: model.fit(x, x, batch_size=4000, verbose=0),
+        "train_on_batch": lambda: model.train_on_batch(x, x),
+        "predict": lambda: model.predict(x),
+    }[how]
+    count, done = [0], threading.Event()
+
+    def tick():
+        while not done.is_set():
+            count[0] += 1
+            time.sleep(0)
+
+    counter = threading.Thread(target=tick)
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(60)  # a thread that holds the lock keeps it: counting means that it was given away
+    counter.start()
+    try:
+        call()
+        before = count[0]
+        call()
+        assert count[0] - before > 100
+    finally:
+        sys.setswitchinterval(switch)
+        done.set()
+        counter.join()
 
 
 def test_errors_belong_to_the_thread(model):

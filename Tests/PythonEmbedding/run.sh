@@ -20,11 +20,7 @@ fail() { # fail <name> <reason>
   failures=$((failures + 1))
 }
 
-# The flags of the very Python that the environment was made with.
-base=$("$python" -c 'import sys; print(sys._base_executable)') || { fail python "no $python"; exit 1; }
-config=$(dirname "$(readlink -f "$base")")/$(basename "$(readlink -f "$base")")-config
-[ -x "$config" ] || config=$(dirname "$base")/python3-config
-[ -x "$config" ] || { fail python "no python3-config beside $base: install libpython3-dev"; exit 1; }
+config=$(scripts/python_config.sh "$python" 2>&1) || { fail python "$config"; exit 1; }
 read -ra compile < <("$config" --includes)
 read -ra link < <("$config" --ldflags --embed)
 

@@ -89,8 +89,21 @@ def platform_tag(path):
     return f"manylinux_{glibc[0]}_{glibc[1]}_{machine}"
 
 
+def write_generated(package):
+    """The classes of the catalog, told by the library that was just packed, in a process of its own: the
+    package in the making is imported from where it is built."""
+    code = (
+        "import sys, types, importlib; path = sys.argv[1];"
+        "package = types.ModuleType('chainrule'); package.__path__ = [path]; sys.modules['chainrule'] = package;"
+        "ffi = importlib.import_module('chainrule._chainrule_cffi').ffi;"
+        "generate = importlib.import_module('chainrule._generate');"
+        "generate.write_module(ffi, ffi.dlopen(path + '/libchainrule.so'), path + '/_generated.py')"
+    )
+    subprocess.run([sys.executable, "-c", code, str(package.resolve())], check=True)
+
+
 class BuildPackage(build_py):
-    """Adds the library, stripped, and the generated cffi module."""
+    """Adds the library, stripped, and the generated modules."""
 
     def run(self):
         if self.editable_mode:  # the checkout serves itself, see chainrule/_library.py
@@ -105,6 +118,7 @@ class BuildPackage(build_py):
         if shutil.which("strip"):
             subprocess.run(["strip", "--strip-unneeded", packed], check=True)
         declarations_module().write_module(str(HEADER), str(target / "_chainrule_cffi.py"))
+        write_generated(target)
 
 
 class BuildWheel(bdist_wheel):

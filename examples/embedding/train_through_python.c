@@ -2,7 +2,7 @@
  * A C program that trains through Python: it starts CPython inside itself, hands its own arrays to the
  * package `chainrule` without copying them, and gets the scores back in memory of its own.
  *
- *     cc train_through_python.c $(pkg-config --cflags --libs python3-embed)
+ *     cc train_through_python.c $(python3-config --includes --ldflags --embed) -lm
  *     train_through_python [data folder] [the environment's python]
  */
 #include <Python.h>
@@ -16,12 +16,14 @@
 /* What runs in Python. images, digits and scores are the C program's own memory. */
 static const char *program =
     "import numpy as np, chainrule as cr\n"
+    "def show(epoch, logs):\n"
+    "    if epoch % 10 == 9: print('Python: epoch', epoch + 1, 'loss', round(logs['loss'], 5), flush=True)\n"
     "def train(images, digits, held_out_images, scores):\n"
     "    x = np.frombuffer(images, np.float32).reshape(-1, 64)\n"
     "    y = np.frombuffer(digits, np.int32)\n"
     "    model = cr.Sequential(cr.Linear(64, 256), cr.ReLU(), cr.Dropout(0.3), cr.Linear(256, 10), seed=0)\n"
     "    model.compile(loss=cr.CrossEntropyLoss(label_smoothing=0.1), optimizer=cr.Adam(lr=2e-3))\n"
-    "    history = model.fit(x, y, epochs=50, batch_size=32, verbose=0)\n"
+    "    history = model.fit(x, y, epochs=50, batch_size=32, callbacks=[show], verbose=0)\n"
     "    test = np.frombuffer(held_out_images, np.float32).reshape(-1, 64)\n"
     "    np.frombuffer(scores, np.float32)[:] = model.predict(test).ravel()\n"
     "    print('Python: trained', len(x), 'images,', len(history['loss']), 'epochs', flush=True)\n"

@@ -58,6 +58,12 @@ def draw_page(path, images, digits, answers):
     print(f"picture: {path}")
 
 
+def show(epoch, logs):
+    """Every fifth epoch in a line."""
+    if epoch % 5 == 0:
+        print(f"epoch {epoch + 1:2}  " + "  ".join(f"{name} {value:.4f}" for name, value in logs.items()))
+
+
 def main():
     x, y, x_test, y_test = read_digits()
     same = same_bits_as_c(x_test)
@@ -66,9 +72,8 @@ def main():
 
     model = cr.Sequential(cr.Linear(64, 256), cr.ReLU(), cr.Dropout(0.3), cr.Linear(256, 10), seed=0)
     model.compile(loss=cr.CrossEntropyLoss(label_smoothing=0.1), optimizer=cr.Adam(lr=2e-3), metrics=["accuracy"])
-    history = model.fit(
-        x, y, epochs=50, batch_size=32, validation_split=0.1, callbacks=[cr.EarlyStopping(patience=10)], verbose=0
-    )
+    stopping = cr.EarlyStopping(patience=10)
+    history = model.fit(x, y, epochs=50, validation_split=0.1, callbacks=[stopping, show], verbose=0)
     print(f"trained {len(history['loss'])} epochs, loss {history['loss'][0]:.4f} to {history['loss'][-1]:.4f}")
     OUTPUT.mkdir(parents=True, exist_ok=True)
     history.plot(OUTPUT / "digits_curves.png", title="Training on handwritten digits")

@@ -7,6 +7,12 @@ typedef unsigned long long cr_words8 __attribute__((ext_vector_type(8)));
 typedef uint32_t cr_uint16 __attribute__((ext_vector_type(16)));
 typedef int32_t cr_int16 __attribute__((ext_vector_type(16)));
 
+/* Eight floats as doubles and back. The standard library's conversions may be left as functions of their own, which
+   the linker could keep for the whole library. */
+typedef float cr_float8 __attribute__((ext_vector_type(8)));
+CR_INLINE cr_double8 cr_widen_float8(cr_float8 v) { return __builtin_convertvector(v, cr_double8); }
+CR_INLINE cr_float8 cr_narrow_double8(cr_double8 v) { return __builtin_convertvector(v, cr_float8); }
+
 CR_INLINE cr_float16 cr_root_float16(cr_float16 v) { return __builtin_elementwise_sqrt(v); }
 CR_INLINE cr_double8 cr_root_double8(cr_double8 v) { return __builtin_elementwise_sqrt(v); }
 
@@ -48,6 +54,26 @@ CR_LANE_TREE(lane_maximum, CR_LARGER)
 #undef CR_LARGER
 #undef CR_ADD
 #undef CR_LANE_TREE
+
+/* Every other element of two vectors, from the first on; and back, with zeros between. */
+CR_INLINE cr_float16 cr_evens_float16(cr_float16 a, cr_float16 b) {
+  return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+}
+CR_INLINE cr_double8 cr_evens_double8(cr_double8 a, cr_double8 b) {
+  return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+}
+CR_INLINE cr_float16 cr_spread_low_float16(cr_float16 a) {
+  return __builtin_shufflevector(a, (cr_float16)0, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+CR_INLINE cr_float16 cr_spread_high_float16(cr_float16 a) {
+  return __builtin_shufflevector(a, (cr_float16)0, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+CR_INLINE cr_double8 cr_spread_low_double8(cr_double8 a) {
+  return __builtin_shufflevector(a, (cr_double8)0, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+CR_INLINE cr_double8 cr_spread_high_double8(cr_double8 a) {
+  return __builtin_shufflevector(a, (cr_double8)0, 4, 12, 5, 13, 6, 14, 7, 15);
+}
 
 /* Products of the low halves of 64 bits. */
 CR_INLINE cr_words8 cr_multiply_words(cr_words8 a, cr_words8 b) {

@@ -27,6 +27,7 @@ protocol SoftmaxLayer: Layer {
 }
 
 extension SoftmaxLayer {
+    static var keepsShape: Bool { true }
     static var attributes: [AttributeSpecification] {
         [AttributeSpecification("dim", .integer(.any), default: "-1", "the dimension summed over; the batch is 0")]
     }

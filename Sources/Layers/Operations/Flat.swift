@@ -6,14 +6,21 @@ import Tensors
 extension Program {
     /// result = a + b
     public func addFlat(_ a: Value, _ b: Value, into result: Value, count: Int) {
+        binaryFlat(.add, a, b, into: result, count: count)
+    }
+
+    /// result = function(a, b), element by element; b may be a single number.
+    public func binaryFlat(
+        _ function: BinaryFunction, _ a: Value, _ b: Value, isNumber: Bool = false, into result: Value, count: Int
+    ) {
         call(
             .binaryFlat, [Operand(0, a, .read), Operand(1, b, .read), Operand(2, result, .write)],
             pieces: flatPieces(count), cost: Double(count) * 0.2, inPlace: (a, result)
         ) {
             $0.integers[0] = count
-            $0.integers[1] = BinaryFunction.add.rawValue
+            $0.integers[1] = function.rawValue
             $0.integers[2] = 1
-            $0.integers[3] = 1
+            $0.integers[3] = isNumber ? 0 : 1
         }
     }
 

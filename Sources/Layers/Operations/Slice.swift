@@ -1,32 +1,41 @@
-// Part of a dimension: start, end and step as in Python, with a positive step.
+// Part of a dimension: start, end and step as in Python, with a positive step; or one element of it, by its
+// index. As in NumPy a range is cut at the dimension's ends, while an index beyond them is an error.
 
 import Tensors
 
 struct Slice: Layer {
     static let kind = "slice"
     static let passesIntegers = true
-    static let documentation = "elements start, start+step, ... before end of dimension dim; negative indices count from the end"
+    static let documentation = "elements start, start+step, ... before end of dimension dim, or its one element index without the dimension; negative numbers count from the end"
     static let attributes = [
         AttributeSpecification("dim", .integer(.any), default: "1", "the dimension; the batch is 0"),
         AttributeSpecification("start", .integer(.any), default: "0", "first index"),
         AttributeSpecification("end", .integer(.any), optional: true, "one past the last index"),
         AttributeSpecification("step", .integer(.sizes), default: "1", "distance"),
+        AttributeSpecification("index", .integer(.any), optional: true, "instead of the others: the one element"),
     ]
 
     let dimension: Int
     let start: Int
     let end: Int?
     let step: Int
+    let index: Int?
 
     init(_ attributes: Attributes) throws(ChainruleError) {
         dimension = attributes.integer("dim")
         start = attributes.integer("start")
         end = attributes.has("end") ? attributes.integer("end") : nil
         step = attributes.integer("step")
+        index = attributes.has("index") ? attributes.integer("index") : nil
+        guard index == nil || (start == 0 && end == nil && step == 1) else {
+            throw ChainruleError(
+                .attribute, "slice's index", expected: "index alone, or start, end and step", got: "\"\(attributes.text)\"")
+        }
     }
 
     /// First index and number of elements.
     private func range(_ size: Int) -> (first: Int, count: Int) {
+        if let index { return (index < 0 ? index + size : index, 1) }
         func place(_ index: Int) -> Int {
             if index >= size { return size }
             if index >= 0 { return index }
@@ -42,6 +51,15 @@ struct Slice: Layer {
         var sizes = inputs[0].dimensions
         guard sizes[axis] != Shape.batch else {
             throw ChainruleError(.attribute, "slice's dim", expected: "1 or more, so that the batch stays", got: "\(dimension)")
+        }
+        if let index {
+            let size = sizes.remove(at: axis)
+            guard index >= -size, index < size else {
+                throw ChainruleError(
+                    .attribute, "slice's index", expected: size == 0 ? "a dimension with elements" : "\(-size) to \(size - 1)",
+                    got: "\(index) in \(inputs[0])")
+            }
+            return [Shape(sizes)]
         }
         sizes[axis] = range(sizes[axis]).count
         return [Shape(sizes)]
@@ -64,12 +82,14 @@ struct Slice: Layer {
             toOffset: offset, sizes: emit.outputShapes[0].dimensions)
     }
 
+    /// Where the elements lie in the input: a stride for each dimension of the output, and the first one's place.
     private func walk(_ emit: Emitter) -> (strides: [Int], offset: Int) {
         let shape = emit.inputShapes[0]
         guard let axis = try? shape.axis(dimension) else { return (shape.strides, 0) }
         var strides = shape.strides
         let offset = range(shape[axis]).first * strides[axis]
         strides[axis] *= min(step, max(shape[axis], 1))
+        if index != nil { strides.remove(at: axis) }
         return (strides, offset)
     }
 }

@@ -65,6 +65,8 @@ def shapes():
     yield one("slice", "slice", "dim=1 start=1 end=5", lambda x: x[:, 1:5])
     yield one("slice-step", "slice", "dim=1 start=1 step=3", lambda x: x[:, 1::3])
     yield one("slice-negative", "slice", "dim=-1 start=-4 end=-1", lambda x: x[..., -4:-1], shape=(2, 3, 6))
+    yield one("slice-index", "slice", "dim=1 index=2", lambda x: x[:, 2], shape=(2, 3, 4))
+    yield one("slice-index-negative", "slice", "dim=2 index=-4", lambda x: x[..., -4], shape=(2, 3, 4))
     yield two("concat", "concat", "dim=1", (4, 3), (4, 5), lambda a, b: torch.cat([a, b], 1))
     yield two("concat-last", "concat", "dim=-1", (2, 3, 1), (2, 3, 4), lambda a, b: torch.cat([a, b], -1))
 

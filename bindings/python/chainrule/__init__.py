@@ -11,6 +11,7 @@ libchainrule.so; arrays are NumPy's, and anything else that NumPy or DLPack unde
 
 from __future__ import annotations
 
+from . import layers
 from ._batch import Batch
 from ._errors import (
     ArgumentError,
@@ -31,32 +32,15 @@ from ._errors import (
     ShapeError,
     StateError,
 )
+from ._layer import Layer
 from ._functions import abs, concat, cos, exp, log, matmul, maximum, mean, sin, sqrt, sum, transpose
+from ._generated import *  # noqa: F403  (each layer, loss, optimizer and operation of the catalog)
+from ._generated import __all__ as _from_catalog
 from ._settings import __version__, cpu_level, describe, get_num_threads, set_num_threads
 from ._symbols import Constant, Input, Node, Parameter
 from .callbacks import Callback, EarlyStopping
 from .formula import minimize, value_and_grad
 from .history import History
-from .layers import (
-    ELU,
-    GELU,
-    SELU,
-    Dropout,
-    Flatten,
-    Hardtanh,
-    Identity,
-    Layer,
-    LeakyReLU,
-    Linear,
-    LogSoftmax,
-    ReLU,
-    Reshape,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-)
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, Loss, MSELoss
 from .model import Model, load, load_checkpoint
 from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
@@ -81,31 +65,23 @@ __all__ = [
     "CrossEntropyLoss",
     "DataError",
     "describe",
-    "Dropout",
     "DtypeError",
     "EarlyStopping",
-    "ELU",
     "Error",
     "exp",
     "FileError",
-    "Flatten",
     "FormatError",
-    "GELU",
     "get_num_threads",
-    "Hardtanh",
     "History",
     "HuberLoss",
-    "Identity",
     "Input",
     "InternalError",
     "L1Loss",
     "Layer",
-    "LeakyReLU",
-    "Linear",
+    "layers",
     "load",
     "load_checkpoint",
     "log",
-    "LogSoftmax",
     "Loss",
     "matmul",
     "maximum",
@@ -120,24 +96,17 @@ __all__ = [
     "Optimizer",
     "OutOfMemoryError",
     "Parameter",
-    "ReLU",
-    "Reshape",
     "RMSprop",
-    "SELU",
     "Sequential",
     "set_num_threads",
     "SGD",
     "ShapeError",
-    "Sigmoid",
-    "SiLU",
     "sin",
-    "Softmax",
-    "Softplus",
     "sqrt",
     "StateError",
     "sum",
-    "Tanh",
     "transpose",
     "value_and_grad",
     "__version__",
 ]
+__all__ += [name for name in _from_catalog if name not in __all__]

@@ -7,7 +7,7 @@ in place. Only what it cannot read is converted, and only where no number change
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -33,7 +33,10 @@ def as_array(value: Any, what: str) -> np.ndarray:
     if hasattr(value, "__dlpack__"):
         try:
             return np.from_dlpack(value)
-        except (BufferError, RuntimeError, TypeError, ValueError, AssertionError) as error:
+        except (BufferError, RuntimeError, TypeError, ValueError, AssertionError, AttributeError) as error:
+            array = _through_array_method(value)  # what DLPack cannot say, such as a type of its own
+            if array is not None:
+                return array
             raise TypeError(
                 f"{what} is a {type(value).__module__}.{type(value).__name__} that NumPy cannot read through "
                 f"DLPack: {error} (it must be in CPU memory and need no gradient)"
@@ -42,6 +45,28 @@ def as_array(value: Any, what: str) -> np.ndarray:
         return np.asarray(value)
     except ValueError as error:  # a ragged list
         raise ValueError(f"{what} is not an array: {error}") from None
+
+
+def _through_array_method(value: Any) -> Optional[np.ndarray]:
+    """What the object's own __array__ gives; None if there is none, or it cannot either."""
+    if not hasattr(value, "__array__"):
+        return None
+    try:
+        return np.asarray(value)
+    except Exception:  # the caller reports why DLPack failed
+        return None
+
+
+def check_in_place(arrays: Sequence[np.ndarray], values: Sequence[Any], what: str) -> None:
+    """Raises TypeError unless the library will read the caller's own memory: what a prepared call needs,
+    which is to see what is written there later."""
+    for array, value in zip(arrays, values):
+        if array is not value and array.size and not np.may_share_memory(array, as_array(value, what)):
+            given = f"{value.dtype} array" if isinstance(value, np.ndarray) else type(value).__name__
+            raise TypeError(
+                f"{what} must be readable in place: an aligned array of float32 or float64 (labels: int32 or int64) "
+                f"in this machine's byte order; got {given}. Convert it first, and prepare the result"
+            )
 
 
 def as_real(value: Any, what: str, dtype: np.dtype) -> np.ndarray:
@@ -67,11 +92,11 @@ def as_real(value: Any, what: str, dtype: np.dtype) -> np.ndarray:
     return _readable(array, what)
 
 
-def as_labels(value: Any, what: str) -> np.ndarray:
+def as_labels(value: Any, what: str, contents: str = "class labels") -> np.ndarray:
     """An array of int32 or int64."""
     array = as_array(value, what)
     if array.dtype.kind not in "iu":
-        raise TypeError(f"{what} must hold class labels of an integer type; got {array.dtype}")
+        raise TypeError(f"{what} must hold {contents} of an integer type; got {array.dtype}")
     if array.dtype.kind == "u" and array.dtype.itemsize == 8:
         if array.size and int(array.max()) > 2**63 - 1:
             raise TypeError(f"{what} holds labels beyond 2**63, which int64 cannot hold")

@@ -11,7 +11,7 @@ import numpy as np
 from ._arrays import CODES, TYPES, Views
 from ._errors import check
 from ._library import NULL, ffi, lib
-from ._symbols import Constant, Input, Node, Parameter
+from ._symbols import Constant, Input, Node, Output, Parameter
 from ._text import attribute_text
 
 
@@ -70,6 +70,20 @@ def add_node(
     return int(number[0])
 
 
+def add_model(handle: Any, other: Any, inputs: Sequence[int], name: Optional[str], outputs: int) -> list[int]:
+    """Adds another model as a layer. Returns the numbers of its outputs."""
+    numbers = ffi.new("chainrule_node[]", list(inputs)) if inputs else NULL
+    added = ffi.new("chainrule_node[]", max(outputs, 1))
+    text = NULL if name is None else ffi.new("char[]", name.encode())
+    check(lib.chainrule_model_add_model(handle, other, text, numbers, len(inputs), added))
+    return list(added[0:outputs])
+
+
+def set_outputs(handle: Any, numbers: Sequence[int]) -> None:
+    """Makes these nodes the model's outputs."""
+    check(lib.chainrule_model_set_outputs(handle, ffi.new("chainrule_node[]", list(numbers)), len(numbers)))
+
+
 def in_order(outputs: Sequence[Node]) -> list[Node]:
     """All nodes that the outputs need, each after its inputs (without recursion: chains may be long)."""
     order: list[Node] = []
@@ -115,12 +129,15 @@ class Graph:
                 layers.add(id(node.layer))
             self._add(node)
         numbers = [self._numbers[id(node)] for node in outputs]
-        check(lib.chainrule_model_set_outputs(self.handle, ffi.new("chainrule_node[]", numbers), len(numbers)))
+        set_outputs(self.handle, numbers)
         for name, values in self._values:  # now that all nodes are there: a model that has values is closed
             set_parameter(self.handle, name, values)
 
     def _add(self, node: Node) -> None:
         sources = [self._numbers[id(source)] for source in node.inputs]
+        if isinstance(node, Output):
+            self._numbers[id(node)] = sources[0] + node.index
+            return
         if not isinstance(node, (Parameter, Constant)):
             self._numbers[id(node)] = add_node(self.handle, node.kind, node.attributes, sources, node.name)
             return

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import _metrics
 from ._arrays import as_array, as_list, as_real
-from ._errors import Error, NonFiniteError, make_error
+from ._errors import Error, NonFiniteError, ShapeError, make_error
 from ._progress import make_progress
 from .callbacks import CallbackList, EarlyStopping
 from .history import History
@@ -49,6 +49,8 @@ class CustomTraining:
         return value, prediction
 
     def _call(self, prediction: Any, y: Any, weight: Any) -> tuple[float, Any]:
+        first = prediction[0] if isinstance(prediction, tuple) else prediction
+        _refuse_empty(len(first) if first.ndim else 1)
         answer = self.loss(prediction, y) if weight is None else self.loss(prediction, y, weight)
         if not isinstance(answer, tuple) or len(answer) != 2:
             raise TypeError(f"the loss function must return (loss, gradient in the prediction); got {answer!r}")
@@ -162,6 +164,7 @@ class _Data:
         if len(counts) != 1:
             raise ValueError(f"x, y and sample_weight must have as many samples as each other; got {sorted(counts)}")
         self.count = counts.pop()
+        _refuse_empty(self.count)
 
     def take(self, rows: Any) -> tuple[Any, Any, Any]:
         """Some of the samples."""
@@ -214,6 +217,13 @@ class _Best:
         """Back to the best epoch's weights."""
         if self.weights is not None:
             model.load_state_dict(self.weights)
+
+
+def _refuse_empty(count: int) -> None:
+    """The error of the library's own losses."""
+    if count == 0:
+        sentence = "the batch: expected 1 sample or more, got 0"
+        raise make_error(ShapeError, sentence, status="CHAINRULE_SHAPE", expected="1 sample or more", got="0")
 
 
 def _targets(y: Any, count: int) -> Any:

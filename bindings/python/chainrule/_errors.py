@@ -59,7 +59,11 @@ class NonFiniteError(Error, ArithmeticError):
 
 
 class FileError(Error, OSError):
-    """The operating system refused a file."""
+    """The operating system refused a file. ``filename`` is its name, ``errno`` the system's number for the
+    reason where the system gave one."""
+
+    def __reduce__(self) -> Any:  # OSError keeps these two outside of __dict__
+        return type(self), self.args, {**self.__dict__, "errno": self.errno, "filename": self.filename}
 
 
 class MissingFileError(FileError, FileNotFoundError):

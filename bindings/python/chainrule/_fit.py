@@ -43,16 +43,15 @@ def fit(
     verbose: int,
 ) -> History:
     """What ``model.fit`` does, for a loss of the library."""
-    batch = model.prepare(x, y, sample_weight)
+    batch = model._as_batch(x, y, sample_weight)
     listeners = CallbackList(callbacks, model)
     options, keep = _options(model, batch, request, validation_data, listeners)
     work = float(request.batch_size) * sum(info.size for info in model._parameters)
-    run = _Run(model, batch, options, listeners, make_progress(verbose, request.epochs, work))
+    run = _Run(model, batch, options, keep, listeners, make_progress(verbose, request.epochs, work))
     try:
         return run.run()
     finally:
         run.progress.close()
-        del keep
 
 
 def _options(
@@ -91,10 +90,13 @@ def _options(
 class _Run:
     """One call of chainrule_trainer_fit."""
 
-    def __init__(self, model: Any, batch: Any, options: Any, listeners: CallbackList, progress: Silent) -> None:
+    def __init__(
+        self, model: Any, batch: Any, options: Any, keep: Any, listeners: CallbackList, progress: Silent
+    ) -> None:
         self.model = model
         self.batch = batch
         self.options = options
+        self.keep = keep  # what the options point to
         self.listeners = listeners
         self.progress = progress
         self.history = ffi.new("chainrule_history **")
@@ -127,7 +129,7 @@ class _Run:
             self.options.on_batch = on_batch
         self.model.stop_training = False
         if on_helper_thread:
-            error = self._on_helper_thread()
+            error = self._on_helper_thread((on_epoch, on_batch))
         else:
             error = self._call()
         return self._result(error)
@@ -143,12 +145,15 @@ class _Run:
             self.interrupted = True
             return None
 
-    def _on_helper_thread(self) -> Optional[Error]:
+    def _on_helper_thread(self, callbacks: Any) -> Optional[Error]:
         outcome: list[Optional[Error]] = []
+        begun = _thread.allocate_lock()
         finished = _thread.allocate_lock()
         finished.acquire()
 
-        def work() -> None:
+        def work(keep: Any = callbacks) -> None:  # what the library calls and reads lives as long as this
+            if not begun.acquire(blocking=False):
+                return
             error = None
             try:
                 error = self._call()
@@ -157,16 +162,20 @@ class _Run:
             outcome.append(error)
             finished.release()
 
-        _thread.start_new_thread(work, ())
-        while not outcome:  # and not the lock's word for it: Ctrl-C may come just when it was acquired
+        started = False
+        while True:  # Ctrl-C may come anywhere in here, and fit must not return while the helper runs
             try:
-                finished.acquire(timeout=0.05)
-                self.stopped = self.stopped or bool(self.model.stop_training)
-                if self.interrupted or self.stopped:  # again and again: the call may not have begun yet
-                    lib.chainrule_trainer_cancel(self.model._trainer)
+                if not started:
+                    _thread.start_new_thread(work, ())
+                    started = True  # or it is started again, to no effect
+                while not outcome:  # and not the lock's word for it: it may be acquired just when Ctrl-C comes
+                    finished.acquire(timeout=0.05)
+                    self.stopped = self.stopped or bool(self.model.stop_training)
+                    if self.interrupted or self.stopped:  # again and again: the call may not have begun yet
+                        lib.chainrule_trainer_cancel(self.model._trainer)
+                return outcome[0]
             except KeyboardInterrupt:
                 self.interrupted = True
-        return outcome[0]
 
     def _on_batch(self, user: Any, progress: Any) -> int:
         if self.progress.watches_batches:

@@ -8,7 +8,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from ._arrays import Views, as_list, as_real
+from ._arrays import Views, as_labels, as_list, as_real, check_in_place
 from ._build import TensorInfo
 from ._errors import check, raise_failure
 from ._library import ffi, lib
@@ -79,8 +79,10 @@ class Inference:
     def prepare_predict(self, x: Any, *, reuse: bool = True) -> Callable[[], Any]:
         """A function without arguments that predicts for these very arrays, whatever they hold by then:
         0.4 us over the library's own time. Unless ``reuse`` is false it writes into one array (or tuple
-        of arrays), which it returns each time."""
+        of arrays), which it returns each time. Raises TypeError for what would have to be converted first,
+        such as lists and integers: it would not see what is written there."""
         arrays = self._as_inputs(x)
+        check_in_place(arrays, as_list(x, len(self._inputs), "inputs"), "x")
         inputs = Views(arrays)
         results = self._new_outputs(arrays)
         outputs = Views(results)
@@ -102,9 +104,11 @@ class Inference:
 
     def _as_inputs(self, x: Any, name: str = "x") -> list[np.ndarray]:
         values = as_list(x, len(self._inputs), "inputs")
-        if len(values) == 1:
-            return [as_real(values[0], name, self._dtype)]
-        return [as_real(value, f"{name}[{index}]", self._dtype) for index, value in enumerate(values)]
+        names = [name] if len(values) == 1 else [f"{name}[{index}]" for index in range(len(values))]
+        return [
+            as_real(value, what, self._dtype) if info.dtype.kind == "f" else as_labels(value, what, "whole numbers")
+            for value, what, info in zip(values, names, self._inputs)
+        ]
 
     def _new_outputs(self, inputs: list[np.ndarray]) -> list[np.ndarray]:
         batch = 0
@@ -112,4 +116,4 @@ class Inference:
             if info.shape and info.shape[0] < 0:
                 batch = array.shape[0] if array.ndim else 0
                 break
-        return [np.empty([batch if size < 0 else size for size in info.shape], self._dtype) for info in self._outputs]
+        return [np.empty([batch if size < 0 else size for size in info.shape], info.dtype) for info in self._outputs]

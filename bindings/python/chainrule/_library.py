@@ -63,7 +63,21 @@ def _load() -> tuple[Any, Any]:
     expected = f"{library.CHAINRULE_VERSION_MAJOR}.{library.CHAINRULE_VERSION_MINOR}."
     if not version.startswith(expected):
         raise ImportError(f"{path} is version {version}; this package needs {expected}x")
+    _keep_generated(ffi, library, path)
     return ffi, library
+
+
+def _keep_generated(ffi: Any, library: Any, path: str) -> None:
+    """In a source checkout, makes the module of layers anew when the library is newer."""
+    if not _in_checkout():
+        return
+    generated = os.path.join(_PACKAGE, "_generated.py")
+    sources = [path, os.path.join(_PACKAGE, "_generate.py")]
+    if os.path.exists(generated) and os.path.getmtime(generated) >= max(map(os.path.getmtime, sources)):
+        return
+    from ._generate import write_module
+
+    write_module(ffi, library, generated)
 
 
 ffi, lib = _load()

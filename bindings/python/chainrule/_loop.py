@@ -51,7 +51,7 @@ class Loop:
     def backward(self, output_gradient: Any = None) -> Any:
         """From the gradient of the loss in the output of the last forward pass (None: ones) to those in
         the parameters, which are added to what is there (``gradients()``), and in the input, which is
-        returned: an array of the input's shape, a tuple for several inputs, None for none."""
+        returned: an array of the input's shape, a tuple for several inputs, None for none or one of whole numbers."""
         context = self._context()
         shapes = self._contexts.shapes
         if shapes is None:
@@ -62,9 +62,12 @@ class Loop:
             views = Views([as_real(value, "output_gradient", self._dtype) for value in values])
             pointer = views.pointer
         check(lib.chainrule_context_backward(context, pointer))
-        results = [np.empty(shape, self._dtype) for shape in shapes]
-        for index, result in enumerate(results):
-            check(lib.chainrule_context_input_gradient(context, index, Views([result]).pointer))
+        results: list[Any] = []
+        for index, (shape, info) in enumerate(zip(shapes, self._inputs)):
+            result = np.empty(shape, self._dtype) if info.dtype.kind == "f" else None
+            if result is not None:
+                check(lib.chainrule_context_input_gradient(context, index, Views([result]).pointer))
+            results.append(result)
         if not results:
             return None
         return results[0] if len(results) == 1 else tuple(results)

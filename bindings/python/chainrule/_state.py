@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, Optional, Union
 
 import numpy as np
 
 from ._arrays import as_array, as_real
 from ._build import TensorInfo, check_seed, get_parameter, own_model, set_parameter
-from ._errors import FileError, MissingFileError, check, failure, make_error
+from ._errors import FileError, MissingFileError, check, failure
 from ._library import ffi, lib
 
 Path = Union[str, bytes, "os.PathLike[str]", "os.PathLike[bytes]"]
@@ -68,7 +69,7 @@ class State:
     def save(self, path: Path) -> None:
         """Writes one safetensors file with the parameters and the model's description. The old file
         survives any failure (OSError)."""
-        check_file(lib.chainrule_model_save(self._handle, file_name(path)), folder_of(path))
+        check_file(lib.chainrule_model_save(self._handle, file_name(path)), path, folder_of(path))
 
     def load_weights(self, path: Path, strict: bool = True) -> None:
         """Reads parameters from any safetensors file with tensors of the right names and shapes, such as
@@ -91,12 +92,19 @@ def file_name(path: Path) -> bytes:
     return name
 
 
-def check_file(status: int, needed: Union[Path, str]) -> None:
-    """As check; where the file (or folder) that the call needed isn't there, FileNotFoundError."""
+def check_file(status: int, path: Path, needed: Optional[Path] = None) -> None:
+    """As check, with the file's name in the error; FileNotFoundError where the file (or the folder
+    ``needed`` instead) isn't there."""
     if status:
         error = failure(status)
-        if isinstance(error, FileError) and not os.path.exists(needed):
-            error = make_error(MissingFileError, str(error), status=error.status)
+        if isinstance(error, FileError):
+            if not os.path.exists(path if needed is None else needed):
+                missing = MissingFileError(str(error))
+                missing.__dict__.update(error.__dict__)
+                error = missing
+            error.filename = os.fspath(path)
+            # The library hands the system's reason on as the system's own text.
+            error.errno = next((number for number in errno.errorcode if os.strerror(number) == error.got), None)
         raise error
 
 
@@ -134,7 +142,7 @@ def trainer_bytes(trainer: Any) -> bytes:
 
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "checkpoint")
-        check_file(lib.chainrule_trainer_save(trainer, file_name(path)), folder)
+        check_file(lib.chainrule_trainer_save(trainer, file_name(path)), path, folder)
         with open(path, "rb") as file:
             return file.read()
 

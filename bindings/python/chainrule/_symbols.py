@@ -125,14 +125,49 @@ class Node:
         return self.transpose(-2, -1)
 
 
+class Output(Node):
+    """A further output of a kind that has several."""
+
+    __slots__ = ("index",)
+
+    def __init__(self, node: Node, index: int) -> None:
+        super().__init__("output", {}, (node,))
+        self.index = index
+
+
+def apply(
+    kind: str,
+    attributes: dict[str, Any],
+    roles: tuple[str, ...],
+    inputs: tuple[Any, ...],
+    outputs: tuple[str, ...] = ("output",),
+    name: Optional[str] = None,
+    layer: Any = None,
+) -> Any:
+    """What a kind of the catalog computes from some inputs, of which those that are None are left out: a node,
+    or a tuple of them where it has several outputs. No roles: any number of equal inputs."""
+    attributes = {key: value for key, value in attributes.items() if value is not None}
+    given = [(role, value) for role, value in zip(roles, inputs) if value is not None]
+    if roles and [role for role, _ in given] != list(roles[: len(given)]):
+        attributes["inputs"] = ",".join(role for role, _ in given)
+    values = [value for _, value in given] if roles else list(inputs)
+    node = Node(kind, attributes, tuple(as_node(value) for value in values), name, layer)
+    if len(outputs) == 1:
+        return node
+    return (node, *(Output(node, index) for index in range(1, len(outputs))))
+
+
 class Input(Node):
     """A model's input of this shape. ``batched`` says that its first dimension, which is not part of
-    ``shape``, is the batch; without it the array is taken whole."""
+    ``shape``, is the batch; without it the array is taken whole. ``dtype`` is "real", or "integer" (an
+    integer NumPy type will do) for whole numbers: indices, lengths."""
 
     __slots__ = ()
 
-    def __init__(self, shape: Any, *, batched: bool = True, name: Optional[str] = None) -> None:
+    def __init__(self, shape: Any, *, batched: bool = True, name: Optional[str] = None, dtype: Any = "real") -> None:
         attributes: dict[str, Any] = {"shape": shape_tuple(shape, "shape")}
+        if holds_integers(dtype):
+            attributes["dtype"] = "integer"
         if not batched:
             attributes["batched"] = False
         super().__init__("input", attributes, name=name)
@@ -185,6 +220,19 @@ class Constant(Node):
         super().__init__("constant", {"shape": self.value.shape}, name=name)
 
 
+def holds_integers(dtype: Any) -> bool:
+    """Whether an input's dtype means whole numbers: "real", "integer", or a NumPy type."""
+    if dtype in ("real", "integer"):
+        return bool(dtype == "integer")
+    try:
+        kind = np.dtype(dtype).kind
+    except TypeError:
+        kind = ""
+    if kind not in ("i", "u", "f"):
+        raise TypeError(f'dtype must be "real", "integer" or a NumPy type of one of them; got {dtype!r}')
+    return kind in ("i", "u")
+
+
 def is_number(value: Any) -> bool:
     """Whether an operand can be written into an attribute: a real number, not an array."""
     return isinstance(value, numbers.Real)
@@ -217,23 +265,17 @@ def reduction(kind: str, node: Any, dim: Any, keepdim: bool) -> Node:
 
 
 def _index(node: Node, index: Any) -> Node:
-    """Slices, one dimension after the other. A whole number is a slice of length 1 whose dimension is
-    then removed by a sum over its one element, which is exact."""
-    items = index if isinstance(index, tuple) else (index,)
-    removed = []
-    for dim, item in enumerate(items):
+    """Whole numbers and slices, one dimension after the other. The library knows the shapes, and refuses a
+    whole number beyond the dimension's ends when the model is made."""
+    dim = 0
+    for item in index if isinstance(index, tuple) else (index,):
         if isinstance(item, numbers.Integral) and not isinstance(item, bool):
-            start, stop, step = int(item), int(item) + 1, 1
-            node = _slice(node, dim, start, stop if stop != 0 else None, step)
-            removed.append(dim)
-        elif isinstance(item, slice):
-            if item != slice(None):
-                start = 0 if item.start is None else item.start
-                node = _slice(node, dim, start, item.stop, 1 if item.step is None else item.step)
-        else:
+            node = Node("slice", {"dim": dim, "index": int(item)}, (node,))  # without the dimension
+            continue
+        if not isinstance(item, slice):
             raise TypeError(f"a symbolic node is indexed with whole numbers and slices; got {item!r}")
-    return reduction("sum", node, tuple(removed), False) if removed else node
-
-
-def _slice(node: Node, dim: int, start: int, stop: Optional[int], step: int) -> Node:
-    return Node("slice", {"dim": dim, "start": start, "end": stop, "step": step}, (node,))
+        if item != slice(None):
+            attributes = {"dim": dim, "start": item.start or 0, "end": item.stop, "step": item.step}
+            node = Node("slice", attributes, (node,))
+        dim += 1
+    return node

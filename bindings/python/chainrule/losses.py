@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Optional
 
 import numpy as np
 
 from ._arrays import FLOAT64, Views, as_array, as_labels, as_real
 from ._errors import check
-from ._library import NULL, c_text, ffi, lib
+from ._library import c_text, ffi, lib
+from ._library import text as library_text
 from ._text import phrase
 
 
@@ -21,26 +23,36 @@ class Loss:
         handle = ffi.new("chainrule_loss **")
         check(lib.chainrule_loss_create(c_text(text), handle))
         self._handle = ffi.gc(handle[0], lib.chainrule_loss_free)
+        counts = ffi.new("size_t[2]")
+        check(lib.chainrule_loss_counts(self._handle, counts, counts + 1))
+        self._prediction_count = int(counts[0])
+        self._targets = target_roles(text)
 
-    def __call__(self, prediction: Any, target: Any, sample_weight: Any = None) -> tuple[float, np.ndarray]:
-        """The mean loss of a batch, and its gradient in the prediction: an array of the prediction's
-        shape and type. ``sample_weight`` has one number for each sample."""
-        predicted = as_real(prediction, "prediction", FLOAT64)
-        weights = [] if sample_weight is None else [as_real(sample_weight, "sample_weight", predicted.dtype)]
-        gradient = np.empty(predicted.shape, predicted.dtype)
-        views = Views([predicted, self.as_target(target, "target", predicted.dtype), gradient] + weights)
+    def __call__(self, prediction: Any, target: Any = None, sample_weight: Any = None) -> tuple[float, Any]:
+        """The loss of a batch, and its gradient in the prediction: an array of the prediction's shape and
+        type. A loss of several predictions or targets takes tuples of them and returns a tuple of gradients.
+        ``sample_weight`` has one number for each sample."""
+        predicted = self._predictions(prediction)
+        dtype = predicted[0].dtype
+        targets = [
+            as_target_of(kind, value, name, dtype)
+            for (name, kind), value in zip(self._targets, as_tuple(target, len(self._targets), "target"))
+        ]
+        weights = [] if sample_weight is None else [as_real(sample_weight, "sample_weight", dtype)]
+        gradients = [np.empty(array.shape, dtype) for array in predicted]
         value = ffi.new("double *")
-        array = views.pointer
+        views = [Views(arrays) for arrays in (predicted, targets, weights, gradients)]
         check(
             lib.chainrule_loss_evaluate(
-                self._handle, array, array + 1, array + 3 if weights else NULL, value, array + 2
+                self._handle, views[0].pointer, views[1].pointer, views[2].pointer, value, views[3].pointer
             )
         )
-        return value[0], gradient
+        return value[0], gradients[0] if len(gradients) == 1 else tuple(gradients)
 
-    def as_target(self, target: Any, what: str, dtype: np.dtype) -> np.ndarray:
-        """The target as the library takes it: real numbers, or for cross-entropy integer labels."""
-        return as_target(self.text, target, what, dtype)
+    def _predictions(self, prediction: Any) -> list[np.ndarray]:
+        values = as_tuple(prediction, self._prediction_count, "prediction")
+        first = as_real(values[0], "prediction", FLOAT64)
+        return [first] + [as_real(value, "prediction", first.dtype) for value in values[1:]]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.text!r})"
@@ -82,7 +94,7 @@ class CrossEntropyLoss(Loss):
 
     def __init__(self, weight: Optional[Sequence[float]] = None, label_smoothing: float = 0.0) -> None:
         weights = None if weight is None else np.asarray(weight, dtype=np.float64).tolist()
-        super().__init__(phrase("cross_entropy", {"label_smoothing": label_smoothing, "class_weights": weights}))
+        super().__init__(phrase("cross_entropy", {"weight": weights, "label_smoothing": label_smoothing}))
 
 
 class BCEWithLogitsLoss(Loss):
@@ -92,21 +104,53 @@ class BCEWithLogitsLoss(Loss):
         super().__init__("bce_with_logits")
 
 
-def as_target(text: str, target: Any, what: str, dtype: np.dtype) -> np.ndarray:
-    """A target for the loss of this text. Cross-entropy takes integers as labels and real numbers as
-    probabilities; the others take real numbers, and integers as far as they are exact."""
-    if text.split(" ", 1)[0] == "cross_entropy":
-        array = as_array(target, what)
-        if array.dtype.kind in "iu":
-            return as_labels(array, what)
-        array = as_real(array, what, dtype)
-        if array.ndim < 2:
-            raise TypeError(
-                f"{what} must hold integer class labels, or probabilities of the logits' shape; got "
-                f"{array.dtype} of shape {array.shape}. Convert labels with {what}.astype(numpy.int64)"
-            )
-        return array
-    return as_real(target, what, dtype)
+@lru_cache(maxsize=None)
+def target_roles(text: str) -> list[tuple[str, str]]:
+    """The targets of the loss of this text: their names, and what they hold, "numbers", "labels", or either."""
+    kind = text.split()[0]
+    if kind == "none":
+        return []
+    if kind == "focal":
+        return [("target", "labels" if "activation=softmax" in text.split() else "numbers")]
+    words = library_text(lib.chainrule_catalog_describe, lib.CHAINRULE_LOSSES, c_text(kind)).rsplit("; targets: ", 1)[1]
+    if words == "none":
+        return []
+    roles = [word.partition(" (") for word in words.split(", ")]
+    return [(name, holds.rstrip(")") or "numbers") for name, _, holds in roles]
+
+
+def as_tuple(value: Any, count: int, what: str) -> tuple[Any, ...]:
+    """What a loss takes of predictions or targets: one, or a tuple of several."""
+    if count == 1:
+        return (value,)
+    if count == 0:
+        if value is not None:
+            raise TypeError(f"this loss takes no {what}; got {type(value).__name__}")
+        return ()
+    if not isinstance(value, (tuple, list)):
+        raise TypeError(f"this loss takes {count} {what}s: give a tuple of them; got {type(value).__name__}")
+    if len(value) != count:
+        raise ValueError(f"this loss takes {count} {what}s; got {len(value)}")
+    return tuple(value)
+
+
+def as_target_of(kind: str, target: Any, what: str, dtype: np.dtype) -> np.ndarray:
+    """A target as the library takes it: integers as labels, real numbers, and integers in their place as
+    far as they are exact. Where both are possible, integers are labels and real numbers probabilities."""
+    if kind == "labels":
+        return as_labels(target, what)
+    if kind == "numbers":
+        return as_real(target, what, dtype)
+    array = as_array(target, what)
+    if array.dtype.kind in "iu":
+        return as_labels(array, what)
+    array = as_real(array, what, dtype)
+    if array.ndim < 2:
+        raise TypeError(
+            f"{what} must hold integer class labels, or probabilities of the logits' shape; got "
+            f"{array.dtype} of shape {array.shape}. Convert labels with {what}.astype(numpy.int64)"
+        )
+    return array
 
 
 def loss_texts(loss: Any) -> tuple[str, ...]:

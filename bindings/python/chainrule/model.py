@@ -34,7 +34,8 @@ class Model(Inference, Training, Loop, State):
 
     ``inputs`` and ``outputs`` are nodes, or lists of them; predict and fit then take and give lists of
     arrays in this order. The initial weights are drawn with ``seed``; everything is computed in ``dtype``,
-    "float32" or "float64". Models can be pickled and deep-copied, training state included.
+    "float32" or "float64". Models can be pickled and deep-copied, training state included; of an optimizer
+    that works for a Python loss, the settings come along but not the running means of its gradients.
     """
 
     seed: int = 0
@@ -63,7 +64,8 @@ class Model(Inference, Training, Loop, State):
         self._inputs = infos("input", handle)
         self._outputs = infos("output", handle)
         self._parameters = infos("parameter", handle)
-        self._dtype = self._outputs[0].dtype
+        dtypes = [info.dtype for info in (*self._parameters, *self._outputs, *self._inputs) if info.dtype.kind == "f"]
+        self._dtype = dtypes[0] if dtypes else np.dtype(np.float32)
         self._predictors = {}
         self._steps = {}
         self._contexts = threading.local()
@@ -100,8 +102,8 @@ class Model(Inference, Training, Loop, State):
     def save_checkpoint(self, path: Path) -> None:
         """Writes the model with its training state: ``cr.load_checkpoint`` and ``fit(..., resume=True)``
         then go on, to the same bits as without the pause."""
-        self._require_compiled()
-        check_file(lib.chainrule_trainer_save(self._trainer, file_name(path)), folder_of(path))
+        self._require_library_loss("save_checkpoint")
+        check_file(lib.chainrule_trainer_save(self._trainer, file_name(path)), path, folder_of(path))
 
     def __getstate__(self) -> dict[str, Any]:
         state: dict[str, Any] = {
@@ -116,6 +118,8 @@ class Model(Inference, Training, Loop, State):
             state["model"] = self._serialize()
         if self.optimizer is not None:
             state["compiled"] = (self._loss, self.optimizer, self.metrics)
+        if self._custom is not None:
+            state["shuffling"] = (self._custom.seed, self._custom.epochs_done)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -131,6 +135,8 @@ class Model(Inference, Training, Loop, State):
             self._adopt_trainer(trainer, *state["compiled"])
         elif state["compiled"] is not None:
             self.compile(*state["compiled"])
+        if self._custom is not None:
+            self._custom.seed, self._custom.epochs_done = state["shuffling"]
 
 
 def load(path: Path) -> Model:

@@ -27,7 +27,8 @@ class Optimizer:
     name the arguments.
 
     Given to ``model.compile`` it says how the model trains; ``step(model)`` serves those who write the
-    loop themselves. ``clip_norm`` limits the norm of all gradients together, ``clip_value`` each element.
+    loop themselves. ``clip_norm`` limits the norm of all gradients together, ``clip_value`` each element. By
+    itself an optimizer is pickled with its settings alone: its running means of gradients begin anew.
     """
 
     def __init__(self, text: str) -> None:
