@@ -101,7 +101,8 @@ typedef enum chainrule_group {
   CHAINRULE_LOSSES = 1,
   CHAINRULE_OPTIMIZERS = 2,
   CHAINRULE_METRICS = 3,
-  CHAINRULE_INITIALIZERS = 4
+  CHAINRULE_INITIALIZERS = 4,
+  CHAINRULE_SCHEDULES = 5
 } chainrule_group;
 
 /* The catalog: the index-th kind of a group, NULL past the end. */
@@ -381,7 +382,18 @@ chainrule_status chainrule_loss_evaluate(const chainrule_loss *loss, const chain
                                          const chainrule_array *target, const chainrule_array *sample_weight,
                                          double *value, const chainrule_array *gradient);
 
-/* An optimizer, from text: "sgd lr=0.1 momentum=0.9", "adam lr=0.001 clip_norm=1". */
+/* An optimizer, from text: "sgd lr=0.1 momentum=0.9", "adam lr=0.001 clip_norm=1".
+
+   Groups of parameters follow, each behind a ';': patterns of parameters' names (* any letters, ? one),
+   then what differs: "adamw lr=1e-3 weight_decay=0.01; *.bias,norm* weight_decay=0; 0.* frozen=true". A
+   parameter takes the attributes of every group that fits it, later ones first. A group may name another
+   optimizer ("muon lr=0.02; *.bias adamw lr=1e-3"), for which nothing written before holds. Setting lr
+   keeps the ratios of the groups' rates.
+   For all parameters or a group: frozen; l1, l2, orthogonal (regularisers: their derivatives join the
+   gradient, the reported loss is without them); max_norm, non_negative, unit_norm (constraints, after
+   each update). For the training, before the first ';': clip_norm, clip_value; accumulate=N (one update
+   with the mean gradient of N batches); ema_decay or swa_start and
+   swa_freq (an average of the weights, see chainrule_trainer_use_average). */
 typedef struct chainrule_optimizer chainrule_optimizer;
 
 chainrule_status chainrule_optimizer_create(const char *text, chainrule_optimizer **optimizer);
@@ -413,6 +425,22 @@ chainrule_status chainrule_trainer_set_seed(chainrule_trainer *trainer, uint64_t
 
 chainrule_status chainrule_trainer_get_lr(const chainrule_trainer *trainer, double *lr);
 chainrule_status chainrule_trainer_set_lr(chainrule_trainer *trainer, double lr);
+
+/* Sets the learning rate from step to step, from the present rate on: "cosine T_max=100 per=step
+   warmup=500", "step step_size=10 gamma=0.5". per: step counts updates, epoch counts epochs (of fit, or
+   chainrule_trainer_end_epoch). warmup: the rate grows linearly over so many updates first. Several
+   follow each other: "linear total_iters=5; cosine T_max=20 from=5". "" ends it. A rate set in between
+   holds until the schedule's next change. Kept in checkpoints. */
+chainrule_status chainrule_trainer_set_schedule(chainrule_trainer *trainer, const char *schedule);
+
+/* For loops of one's own: what fit does with the schedule after each epoch. monitored: the value that
+   "plateau" looks at; others don't. */
+chainrule_status chainrule_trainer_end_epoch(chainrule_trainer *trainer, double monitored);
+
+/* Puts the average of the weights (ema_decay, swa_start) into the model, 1, or takes it out, 0. fit does
+   the first at the end of each epoch, every step the second; evaluate looks at the average in any case.
+   After fit the model predicts and is saved with the average, and training goes on with the weights. */
+chainrule_status chainrule_trainer_use_average(chainrule_trainer *trainer, int32_t average);
 
 /* How many targets the losses take together: the arrays that y points to. */
 chainrule_status chainrule_trainer_target_count(const chainrule_trainer *trainer, size_t *count);

@@ -448,6 +448,9 @@ class Trainer : public Handle<chainrule_trainer, chainrule_trainer_free> {
   void set_metrics(const std::string &metrics) { check(chainrule_trainer_set_metrics(get(), metrics.c_str())); }
   void set_seed(std::uint64_t seed) { check(chainrule_trainer_set_seed(get(), seed)); }
   void set_lr(double lr) { check(chainrule_trainer_set_lr(get(), lr)); }
+  void set_schedule(const std::string &schedule) { check(chainrule_trainer_set_schedule(get(), schedule.c_str())); }
+  void end_epoch(double monitored) { check(chainrule_trainer_end_epoch(get(), monitored)); }
+  void use_average(bool average) { check(chainrule_trainer_use_average(get(), average ? 1 : 0)); }
   double lr() const {
     double value = 0;
     check(chainrule_trainer_get_lr(get(), &value));

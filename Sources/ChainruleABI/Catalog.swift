@@ -35,10 +35,17 @@ struct CatalogEntry {
         }
             + [CatalogEntry(kind: LossCatalog.none, documentation: LossCatalog.noneDocumentation)],
         OptimizerCatalog.all.map {
-            CatalogEntry(kind: $0.kind, attributes: $0.attributes + commonOptimizerAttributes, documentation: $0.documentation)
+            CatalogEntry(
+                kind: $0.kind, className: $0.className, attributes: $0.attributes + commonOptimizerAttributes,
+                documentation: $0.documentation)
         },
         MetricCatalog.all.map { CatalogEntry(kind: $0.kind, documentation: $0.documentation) },
         Initializer.catalog.map { CatalogEntry(kind: $0.kind, documentation: $0.description) },
+        ScheduleCatalog.all.map {
+            CatalogEntry(
+                kind: $0.kind, className: $0.className, attributes: $0.attributes + ScheduleCatalog.commonAttributes,
+                documentation: $0.documentation)
+        },
     ]
 
     private static func layer(_ type: any LayerDescription.Type) -> CatalogEntry {

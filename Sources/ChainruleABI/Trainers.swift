@@ -3,6 +3,7 @@
 import CChainrule
 import Glibc
 import Graph
+import Optimizers
 import Tensors
 import Training
 
@@ -89,6 +90,40 @@ public func chainrule_trainer_set_lr(_ trainer: OpaquePointer?, _ lr: Double) ->
         let trainer = try trainerObject(trainer)
         try checkRate(lr)
         trainer.update.lr = lr
+    }
+}
+
+@_cdecl("chainrule_trainer_set_schedule") @implementation
+public func chainrule_trainer_set_schedule(_ trainer: OpaquePointer?, _ schedule: UnsafePointer<CChar>?) -> chainrule_status {
+    guarded("chainrule_trainer_set_schedule") { () throws(ChainruleError) in
+        let trainer = try trainerObject(trainer)
+        let text = try requiredText(schedule, "schedule")
+        let choice = text.isEmpty ? nil : try ScheduleChoice(text)
+        try trainer.exclusively { () throws(ChainruleError) in trainer.setSchedule(choice) }
+    }
+}
+
+@_cdecl("chainrule_trainer_end_epoch") @implementation
+public func chainrule_trainer_end_epoch(_ trainer: OpaquePointer?, _ monitored: Double) -> chainrule_status {
+    guarded("chainrule_trainer_end_epoch") { () throws(ChainruleError) in
+        let trainer = try trainerObject(trainer)
+        try trainer.exclusively { () throws(ChainruleError) in trainer.scheduleEpoch(monitored: monitored) }
+    }
+}
+
+@_cdecl("chainrule_trainer_use_average") @implementation
+public func chainrule_trainer_use_average(_ trainer: OpaquePointer?, _ average: Int32) -> chainrule_status {
+    guarded("chainrule_trainer_use_average") { () throws(ChainruleError) in
+        let trainer = try trainerObject(trainer)
+        try trainer.exclusively { () throws(ChainruleError) in
+            guard trainer.update.choice.hasAverage, trainer.update.hasMean else {
+                throw ChainruleError(
+                    .state, "the average of the weights", expected: "an optimizer with ema_decay or swa_start, and updates made",
+                    got: trainer.update.choice.hasAverage ? "\(trainer.update.step) updates" : "\"\(trainer.update.choice.text)\"")
+            }
+            guard trainer.model.mayChangeNow else { throw Model.busy }
+            try trainer.model.withWriteLock { () throws(ChainruleError) in trainer.update.useAverage(average != 0) }
+        }
     }
 }
 

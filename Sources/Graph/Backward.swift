@@ -48,8 +48,7 @@ extension PlanBuilder {
     private func nodesNeedingGradient(wantsInputs: Bool) -> [Bool] {
         var needed: [Bool] = []
         for node in model.nodes {
-            let hasTrainable = node.parameters.contains { model.parameters[$0].isTrainable }
-            let isReached = hasTrainable || (wantsInputs && node.inputIndex != nil) || node.inputs.contains { needed[$0] }
+            let isReached = learns(node) || (wantsInputs && node.inputIndex != nil) || node.inputs.contains { needed[$0] }
             needed.append(isReached && !node.isInteger)
         }
         return needed
@@ -78,7 +77,7 @@ extension PlanBuilder {
     /// A parameter that doesn't reach the outputs has gradient zero.
     private func clearUnreached(_ reached: Set<Int>) {
         for (index, parameter) in model.parameters.enumerated()
-        where parameter.isTrainable && !reached.contains(index) {
+        where parameter.isTrainable && !reached.contains(index) && !request.frozen.contains(index) {
             let gradient = program.value(elements: parameter.elementCount, home: .block(.gradients, parameter.offset))
             program.fill(gradient, with: 0, count: parameter.elementCount)
         }

@@ -43,16 +43,19 @@ public final class Executor: @unchecked Sendable {
     /// bound earlier stay bound, and share the arena; they do so too when this throws, so the old memory
     /// goes only when all of the new is there.
     public func bind(_ plan: Plan) throws(ChainruleError) {
-        let threads = plan.needsScratch ? Team.threadCount : 0
         let moved = (arena?.byteCount ?? -1) < plan.arenaBytes
         let newArena = try moved ? Storage(byteCount: plan.arenaBytes, what: "the activations") : arena
-        if threads > scratchCount {
-            scratch = try Storage(byteCount: threads * kernelScratchBytes, what: "workspace", isZeroed: false)
-            scratchCount = threads
-        }
+        try makeScratch(for: plan)
         arena = newArena
         if !boundPlans.contains(where: { $0 === plan }) { boundPlans.append(plan) }
         for bound in boundPlans where moved || bound === plan { resolve(bound) }
+    }
+
+    private func makeScratch(for plan: Plan) throws(ChainruleError) {
+        let threads = plan.needsScratch ? Team.threadCount : 0
+        guard threads > scratchCount else { return }
+        scratch = try Storage(byteCount: threads * kernelScratchBytes, what: "workspace", isZeroed: false)
+        scratchCount = threads
     }
 
     public func unbind(_ plan: Plan) { boundPlans.removeAll { $0 === plan } }
@@ -63,7 +66,8 @@ public final class Executor: @unchecked Sendable {
     }
 
     /// Readies a plan that works on this executor's gradients but has an arena of its own.
-    public func bind(_ plan: Plan, arena: Storage, optimizerState: Storage?) {
+    public func bind(_ plan: Plan, arena: Storage, optimizerState: Storage?) throws(ChainruleError) {
+        try makeScratch(for: plan)
         var blocks = blocks
         blocks[Block.optimizer.rawValue] = optimizerState?.pointer
         plan.bind(arena: arena.pointer, blocks: blocks)

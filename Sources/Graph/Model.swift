@@ -157,43 +157,6 @@ public final class Model: @unchecked Sendable {
         try fill(try prepare(), seed: seed)
     }
 
-    /// Element i of parameter p is a function of (seed, p, i) in the outside's order, so storage
-    /// layout and type don't matter.
-    private func fill(_ storage: Storage, seed: UInt64) throws(ChainruleError) {
-        for (index, parameter) in parameters.enumerated() {
-            let random = Philox(seed: seed, stream: 0x1000_0000 + UInt64(index))
-            let view = parameter.view(storage.pointer, type)
-            let columns = view.rank == 2 ? view.shape[1] : max(parameter.elementCount, 1)
-            for element in 0..<parameter.elementCount {
-                let value = parameter.firstValue(element, random)
-                let place: Int
-                if view.rank == 2 {
-                    place = (element / columns) * view.strides[0] + (element % columns) * view.strides[1]
-                } else {
-                    place = element * type.size
-                }
-                guard let data = view.data else { continue }
-                if isDouble {
-                    (data + place).storeBytes(of: value, as: Double.self)
-                } else {
-                    (data + place).storeBytes(of: Float(value), as: Float.self)
-                }
-            }
-        }
-        for parameter in parameters {
-            guard let derivation = parameter.specification.derivation,
-                let source = parameters.first(where: { $0.node == parameter.node && $0.localName == derivation.source })
-            else { continue }
-            let drawn = try Storage(byteCount: source.elementCount * 8, what: "first values")
-            let derived = try Storage(byteCount: parameter.elementCount * 8, what: "first values")
-            copyElements(from: source.view(storage.pointer, type), to: ArrayView(drawn.pointer, .float64, source.shape.dimensions))
-            derivation.compute(
-                UnsafeBufferPointer(start: drawn.pointer.assumingMemoryBound(to: Double.self), count: source.elementCount),
-                UnsafeMutableBufferPointer(start: derived.pointer.assumingMemoryBound(to: Double.self), count: parameter.elementCount))
-            copyElements(from: ArrayView(derived.pointer, .float64, parameter.shape.dimensions), to: parameter.view(storage.pointer, type))
-        }
-    }
-
     /// Runs a body that changes the parameters; readers are waited for.
     public func withWriteLock<T>(_ body: () throws(ChainruleError) -> T) throws(ChainruleError) -> T {
         guard lock.write() else { throw Model.busy }
@@ -234,19 +197,4 @@ public final class Model: @unchecked Sendable {
         else { return false }
         return inputs.allSatisfy { nodes[$0].outputShape.isBatched } && outputs.allSatisfy { nodes[$0].outputShape.isBatched }
     }()
-}
-
-extension Parameter {
-    /// The initialiser's value for an element.
-    func firstValue(_ element: Int, _ random: Philox) -> Double {
-        if let values = specification.values, !values.isEmpty {
-            return values[values.count == 1 ? 0 : min(element, values.count - 1)]
-        }
-        if let zeros = specification.zeros, zeros.contains(element) { return 0 }
-        switch specification.initializer.distribution {
-        case .constant(let value): return value
-        case .uniform(let low, let high): return low + (high - low) * random.uniform(UInt64(element))
-        case .normal(let mean, let deviation): return mean + deviation * random.normal(UInt64(element))
-        }
-    }
 }

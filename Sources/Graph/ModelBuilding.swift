@@ -170,6 +170,7 @@ extension Model {
         for specification in specifications {
             var specification = specification
             specification.shape = try specification.shape.validated(what: "parameter \(specification.name)")
+            if specification.values == nil { try specification.initializer.check(specification.shape, what: "parameter \(specification.name)") }
             // A node that is nothing but its tensor gives it its own name.
             let fullName = isItself ? name : "\(name).\(specification.name)"
             guard !parameters.contains(where: { $0.name == fullName }) else {

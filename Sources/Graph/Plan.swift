@@ -202,9 +202,10 @@ public final class Plan: @unchecked Sendable {
         }
     }
 
+    /// The calls of a phase that belong to a node, or to a group of parameters.
     @inline(__always)
-    func forEachCall(_ phase: Phase, _ body: (inout KernelCall) -> Void) {
-        for index in phaseStarts[phase.rawValue]..<phaseStarts[phase.rawValue + 1] {
+    func forEachCall(_ phase: Phase, of node: Int, _ body: (inout KernelCall) -> Void) {
+        for index in phaseStarts[phase.rawValue]..<phaseStarts[phase.rawValue + 1] where instructions[index].node == node {
             body(&(instructions + index).pointee.call)
         }
     }
@@ -213,9 +214,9 @@ public final class Plan: @unchecked Sendable {
 }
 
 extension Plan {
-    /// The numbers of this step for the calls of a phase; integer 2 tells whether it is the first.
-    public func setScalars(_ phase: Phase, _ scalars: InlineArray<8, Double>, isFirst: Bool) {
-        forEachCall(phase) { call in
+    /// The numbers of this step for a group's calls in a phase; integer 2 tells whether it is the first.
+    public func setScalars(_ phase: Phase, group: Int, _ scalars: InlineArray<8, Double>, isFirst: Bool) {
+        forEachCall(phase, of: group) { call in
             call.scalars = scalars
             call.integers[2] = isFirst ? 1 : 0
         }

@@ -18,6 +18,9 @@ public struct PlanRequest: Hashable, Sendable {
     /// Every node's result stays readable (to find where a NaN began).
     public var keepsEverything = false
 
+    /// Parameters that stay as they are: nodes all of whose parameters do have no gradients.
+    public var frozen: Set<Int> = []
+
     public init(batch: Int?) { self.batch = batch }
 }
 
@@ -46,6 +49,11 @@ public final class PlanBuilder {
     public func outputShape(_ index: Int) -> Shape { emitters[model.outputs[index]].outputShapes[0] }
     public func output(_ index: Int) -> Value { emitters[model.outputs[index]].output() }
 
+    /// Whether a parameter of the node is trained.
+    func learns(_ node: Node) -> Bool {
+        node.parameters.contains { model.parameters[$0].isTrainable && !request.frozen.contains($0) }
+    }
+
     private func appendForward() throws(ChainruleError) {
         let outputs = Set(model.outputs)
         for (index, node) in model.nodes.enumerated() {
@@ -57,11 +65,12 @@ public final class PlanBuilder {
             }
             var parameters: [String: Value] = [:]
             var gradients: [String: Value] = [:]
+            let learns = learns(node)
             for parameterIndex in node.parameters {
                 let parameter = model.parameters[parameterIndex]
                 let bytes = parameter.elementCount * model.type.size
                 parameters[parameter.localName] = program.value(bytes: bytes, home: .block(.parameters, parameter.offset))
-                if parameter.isTrainable && request.keepsResults {
+                if parameter.isTrainable && learns && request.keepsResults {
                     gradients[parameter.localName] = program.value(
                         bytes: bytes, home: request.addsGradients ? .arena : .block(.gradients, parameter.offset))
                 }

@@ -58,7 +58,23 @@ public enum KernelName: Int, CaseIterable, Sendable {
     // Optimizers
     case sgd
     case adam
+    case adamax
+    case lion
     case rmsprop
+    case adagrad
+    case adadelta
+    case rprop
+    case asgd
+    case lamb
+    case muon
+    case adafactorRows
+    case adafactorColumns
+    case adafactorMeans
+    case adafactorDirection
+    case updateScale
+    case updateApply
+    case regularize
+    case constrain
     case gradientStatistics
     case gradientStatisticsFinish
     case productBounds

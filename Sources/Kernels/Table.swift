@@ -59,7 +59,23 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .lossFinish: lossFinishKernel
     case .sgd: sgdKernel
     case .adam: adamKernel
+    case .adamax: adamaxKernel
+    case .lion: lionKernel
     case .rmsprop: rmspropKernel
+    case .adagrad: adagradKernel
+    case .adadelta: adadeltaKernel
+    case .rprop: rpropKernel
+    case .asgd: asgdKernel
+    case .lamb: lambKernel
+    case .muon: muonKernel
+    case .adafactorRows: adafactorRowsKernel
+    case .adafactorColumns: adafactorColumnsKernel
+    case .adafactorMeans: adafactorMeansKernel
+    case .adafactorDirection: adafactorDirectionKernel
+    case .updateScale: updateScaleKernel
+    case .updateApply: updateApplyKernel
+    case .regularize: regularizeKernel
+    case .constrain: constrainKernel
     case .gradientStatistics: gradientStatisticsKernel
     case .gradientStatisticsFinish: gradientStatisticsFinishKernel
     case .productBounds: productBoundsKernel

@@ -88,7 +88,7 @@ public struct Attributes: Sendable {
     }
 
     /// Words and their positions, counted in bytes from 0.
-    static func split(_ text: String, of what: String) throws(ChainruleError) -> [(String, Int)] {
+    public static func split(_ text: String, of what: String) throws(ChainruleError) -> [(String, Int)] {
         var words: [(String, Int)] = []
         var current: [UInt8] = []
         var start = 0
@@ -155,7 +155,7 @@ public struct Attributes: Sendable {
     }
 
     /// A finite decimal number; words such as "nan" and hexadecimal forms are refused.
-    static func number(_ text: String) -> Double? {
+    public static func number(_ text: String) -> Double? {
         guard let first = text.utf8.first, text.utf8.allSatisfy({ "0123456789+-.eE".utf8.contains($0) }),
             first != UInt8(ascii: "e"), first != UInt8(ascii: "E"), let value = Double(text), value.isFinite
         else { return nil }

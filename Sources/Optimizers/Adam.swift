@@ -6,86 +6,99 @@ import KernelInterface
 import Layers
 import Tensors
 
-struct Adam: Optimizer {
+struct Adam: FlatOptimizer {
     static let kind = "adam"
+    static let className = "Adam"
     static let documentation = "Adam: steps along m / (sqrt(v) + eps), running means of the gradient and its square, bias corrected"
-    static let attributes = AdamNumbers.attributes(weightDecay: "0", "adds weight_decay * p to the gradient")
+    static let attributes = [
+        OptimizerAttribute.lr("0.001"), OptimizerAttribute.betas(), OptimizerAttribute.eps("1e-8"), OptimizerAttribute.decay(),
+        OptimizerAttribute.amsgrad, OptimizerAttribute.maximize, OptimizerAttribute.decoupled,
+    ]
 
     let numbers: AdamNumbers
-    init(_ attributes: Attributes) throws(ChainruleError) { numbers = try AdamNumbers(attributes, kind: Adam.kind) }
+    init(_ attributes: Attributes) throws(ChainruleError) {
+        numbers = try AdamNumbers(attributes, kind: Adam.kind, isDecoupled: attributes.boolean("decoupled_weight_decay"))
+    }
 
-    var state: [String] { AdamNumbers.state }
+    var state: [String] { numbers.state }
     let kernel = KernelName.adam
-    var options: [Int] { [0] }
-    func scalars(step: Int, lr: Double) -> UpdateScalars { numbers.scalars(step: step, lr: lr) }
-    func largestStep(_ scalars: UpdateScalars, gradient: Double) -> Double {
+    var maximize: Bool { numbers.maximize }
+    func scalars(_ at: StepMoment) -> UpdateScalars { numbers.adam(at) }
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
         numbers.largestStep(scalars, gradient: gradient)
     }
 }
 
-struct AdamW: Optimizer {
+struct AdamW: FlatOptimizer {
     static let kind = "adamw"
+    static let className = "AdamW"
     static let documentation = "AdamW: Adam with decoupled weight decay, p -= lr * weight_decay * p"
-    static let attributes = AdamNumbers.attributes(weightDecay: "0.01", "share of the parameter that lr times this takes off")
+    static let attributes = [
+        OptimizerAttribute.lr("0.001"), OptimizerAttribute.betas(), OptimizerAttribute.eps("1e-8"),
+        OptimizerAttribute.shrinkage("0.01"), OptimizerAttribute.amsgrad, OptimizerAttribute.maximize,
+    ]
 
     let numbers: AdamNumbers
-    init(_ attributes: Attributes) throws(ChainruleError) { numbers = try AdamNumbers(attributes, kind: AdamW.kind) }
+    init(_ attributes: Attributes) throws(ChainruleError) {
+        numbers = try AdamNumbers(attributes, kind: AdamW.kind, isDecoupled: true)
+    }
 
-    var state: [String] { AdamNumbers.state }
+    var state: [String] { numbers.state }
     let kernel = KernelName.adam
-    var options: [Int] { [1] }
-    func scalars(step: Int, lr: Double) -> UpdateScalars { numbers.scalars(step: step, lr: lr) }
-    func largestStep(_ scalars: UpdateScalars, gradient: Double) -> Double {
+    var maximize: Bool { numbers.maximize }
+    func scalars(_ at: StepMoment) -> UpdateScalars { numbers.adam(at) }
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
         numbers.largestStep(scalars, gradient: gradient)
     }
 }
 
-/// What both share.
+/// What Adam and its relatives share.
 struct AdamNumbers: Sendable {
-    static let state = ["exp_avg", "exp_avg_sq"]
-
-    static func attributes(weightDecay: String, _ meaning: String) -> [AttributeSpecification] {
-        [
-            AttributeSpecification("lr", .real(.notNegative), default: "0.001", "learning rate"),
-            AttributeSpecification("betas", .reals, default: "0.9,0.999", "how slowly the running means forget"),
-            AttributeSpecification("eps", .real(.notNegative), default: "1e-8", "added to the denominator"),
-            AttributeSpecification("weight_decay", .real(.notNegative), default: weightDecay, meaning),
-        ]
-    }
-
     let beta1: Double
     let beta2: Double
     let eps: Double
     let weightDecay: Double
+    let isDecoupled: Bool
+    let amsgrad: Bool
+    let maximize: Bool
 
-    init(_ attributes: Attributes, kind: String) throws(ChainruleError) {
-        let betas = attributes.reals("betas")
-        guard betas.count == 2, betas.allSatisfy({ $0 >= 0 && $0 < 1 }) else {
-            throw ChainruleError(
-                .attribute, "\(kind)'s betas", expected: "two numbers from 0 to under 1",
-                got: betas.map { "\($0)" }.joined(separator: ","))
-        }
-        beta1 = betas[0]
-        beta2 = betas[1]
+    init(_ attributes: Attributes, kind: String, isDecoupled: Bool) throws(ChainruleError) {
+        (beta1, beta2) = try pair(attributes, "betas", of: kind)
         eps = attributes.real("eps")
         weightDecay = attributes.real("weight_decay")
+        amsgrad = attributes.boolean("amsgrad")
+        maximize = attributes.boolean("maximize")
+        self.isDecoupled = isDecoupled
     }
 
-    func scalars(step: Int, lr: Double) -> UpdateScalars {
-        var scalars = UpdateScalars(repeating: 0)
-        scalars[0] = lr
+    var state: [String] { amsgrad ? ["exp_avg", "exp_avg_sq", "max_exp_avg_sq"] : ["exp_avg", "exp_avg_sq"] }
+
+    /// 1 - beta^step.
+    func correction1(_ at: StepMoment) -> Double { 1 - pow(beta1, Double(at.step)) }
+    func correction2(_ at: StepMoment) -> Double { 1 - pow(beta2, Double(at.step)) }
+
+    /// Scalars 0 to 4, the step and the root still to be set.
+    func base(_ at: StepMoment) -> UpdateScalars {
+        var scalars = UpdateScalars.zeros
+        scalars[0] = isDecoupled ? 1 - at.lr * weightDecay : 1
         scalars[1] = beta1
         scalars[2] = beta2
         scalars[3] = eps
-        scalars[4] = weightDecay
-        scalars[5] = 1 - pow(beta1, Double(step))
-        scalars[6] = 1 - pow(beta2, Double(step))
+        scalars[4] = isDecoupled ? 0 : weightDecay
         return scalars
     }
 
-    /// The numerator is a mean of gradients, the denominator eps or more.
+    func adam(_ at: StepMoment) -> UpdateScalars {
+        var scalars = base(at)
+        scalars[5] = -at.lr / correction1(at)
+        scalars[6] = 1 / correction2(at).squareRoot()
+        return scalars
+    }
+
+    /// The numerator is a mean of gradients, the denominator eps (as the kernel has it) or more.
     func largestStep(_ scalars: UpdateScalars, gradient: Double) -> Double {
-        guard decayOnlyShrinks(weightDecay, lr: scalars[0]) else { return .infinity }
-        return scalars[0] / scalars[5] * gradient / eps
+        let rate = abs(scalars[5])
+        guard onlyShrinks(scalars[0]), decayOnlyShrinks(scalars[4], lr: rate) else { return .infinity }
+        return rate * gradient / scalars[3]
     }
 }

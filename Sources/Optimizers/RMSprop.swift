@@ -1,39 +1,48 @@
-// v = alpha v + (1 - alpha) g^2; p -= lr g / (sqrt(v) + eps) (Hinton's lecture 6e, in PyTorch's form).
+// v = alpha v + (1 - alpha) g^2; p -= lr g / (sqrt(v) + eps) (Hinton's lecture 6e; centered, which takes
+// the mean's square off v, by Graves 2013; in PyTorch's form).
 
 import KernelInterface
 import Layers
 import Tensors
 
-struct RMSprop: Optimizer {
+struct RMSprop: FlatOptimizer {
     static let kind = "rmsprop"
+    static let className = "RMSprop"
     static let documentation = "RMSprop: p -= lr * g / (sqrt(v) + eps), v the running mean of g^2"
     static let attributes = [
-        AttributeSpecification("lr", .real(.notNegative), default: "0.01", "learning rate"),
+        OptimizerAttribute.lr("0.01"),
         AttributeSpecification("alpha", .real(.probability), default: "0.99", "how slowly the running mean forgets"),
-        AttributeSpecification("eps", .real(.notNegative), default: "1e-8", "added to the denominator"),
+        OptimizerAttribute.eps("1e-8"), OptimizerAttribute.decay(),
         AttributeSpecification("momentum", .real(.notNegative), default: "0", "how much of the last step is kept"),
-        AttributeSpecification("weight_decay", .real(.notNegative), default: "0", "adds weight_decay * p to the gradient"),
+        AttributeSpecification("centered", .boolean, default: "false", "divides by the deviation of the gradient, not its size"),
+        OptimizerAttribute.maximize,
     ]
 
     let alpha: Double
     let eps: Double
     let momentum: Double
     let weightDecay: Double
+    let centered: Bool
+    let maximize: Bool
 
     init(_ attributes: Attributes) throws(ChainruleError) {
         alpha = attributes.real("alpha")
         eps = attributes.real("eps")
         momentum = attributes.real("momentum")
         weightDecay = attributes.real("weight_decay")
+        centered = attributes.boolean("centered")
+        maximize = attributes.boolean("maximize")
     }
 
-    var state: [String] { momentum == 0 ? ["square_avg"] : ["square_avg", "momentum_buffer"] }
+    var state: [String] {
+        ["square_avg"] + (momentum == 0 ? [] : ["momentum_buffer"]) + (centered ? ["grad_avg"] : [])
+    }
+    var stateSlots: [Int] { momentum == 0 ? [2, 5] : [2, 3, 5] }
     let kernel = KernelName.rmsprop
-    var options: [Int] { [0] }
 
-    func scalars(step: Int, lr: Double) -> UpdateScalars {
-        var scalars = UpdateScalars(repeating: 0)
-        scalars[0] = lr
+    func scalars(_ at: StepMoment) -> UpdateScalars {
+        var scalars = UpdateScalars.zeros
+        scalars[0] = at.lr
         scalars[1] = momentum
         scalars[2] = alpha
         scalars[3] = eps
@@ -42,7 +51,7 @@ struct RMSprop: Optimizer {
     }
 
     /// The denominator is eps or more; the buffer is a geometric series of quotients.
-    func largestStep(_ scalars: UpdateScalars, gradient: Double) -> Double {
+    func largestStep(_ scalars: UpdateScalars, gradient: Double, elements: Int) -> Double {
         guard momentum < 1, decayOnlyShrinks(weightDecay, lr: scalars[0]) else { return .infinity }
         return scalars[0] * gradient / eps / (1 - momentum)
     }

@@ -13,7 +13,7 @@ extension Program {
     /// Takes the products that are gradients of large weights out of the backward pass and appends the
     /// phases check and update for all parameters. False, and nothing changed, if there are none.
     func updateDirectly(_ update: Update, trainableBytes: Int) -> Bool {
-        guard let kernel = update.productKernel else { return false }
+        guard let kernel = update.productKernel, let programs = update.programs, let run = programs.layout.single else { return false }
         var direct: [DirectProduct] = []
         operations.removeAll { operation in
             guard let product = DirectProduct(operation, in: self) else { return false }
@@ -38,9 +38,11 @@ extension Program {
                 $0.scalars[0] = limit * limit
             }
         }
-        update.appendCheck(to: self, ranges: rest, flags: flags, from: direct.count, count: count)
+        let sources = rest.map { programs.source($0, self) }
+        programs.appendCheck(to: self, sources, flags: flags, from: direct.count, count: count, scale: nil)
 
         phase = .update
+        node = run.group
         for product in direct {
             let problem = product.problem
             var operands = [
@@ -60,7 +62,9 @@ extension Program {
                 $0.integers[4] = height
             }
         }
-        update.appendUpdate(to: self, ranges: rest, scale: nil)
+        for (range, source) in zip(rest, sources) {
+            programs.append(to: self, run, range: range, gradient: source.value, scale: nil)
+        }
         return true
     }
 }

@@ -10,7 +10,12 @@ extension Trainer {
     static let evaluationBatch = 256
 
     public func evaluate(_ arrays: [ArrayView], hasWeights: Bool) throws(ChainruleError) -> [Double] {
-        try evaluate(try DataSource(self, arrays, hasWeights: hasWeights, what: ""))
+        let source = try DataSource(self, arrays, hasWeights: hasWeights, what: "")
+        // What counts is the mean of the weights, if one is kept.
+        let before = update.usesAverage
+        update.useAverage(true)
+        defer { update.useAverage(before) }
+        return try evaluate(source)
     }
 
     /// The loss, then the metrics (for several outputs, all metrics of each in turn).

@@ -99,6 +99,7 @@ private struct Fit {
         history.names = names
         history.columns = Array(repeating: [], count: names.count)
         stopping = try EarlyStopping(trainer, options, names, hasValidation: validation != nil)
+        _ = try trainer.monitored(names, Array(repeating: 0, count: names.count))
     }
 
     /// However it ends, the best epoch's parameters are brought back where that was asked for.
@@ -183,10 +184,15 @@ private struct Fit {
 
     private mutating func finish(_ number: Int, _ values: [Double], _ progress: Progress) throws(ChainruleError) -> Bool {
         var values = values
+        // From here to the next step the model has the mean of its weights, if one is kept.
+        if trainer.update.choice.hasAverage {
+            try trainer.model.withWriteLock { () throws(ChainruleError) in trainer.update.useAverage(true) }
+        }
         if let validation {
             values += try trainer.model.withWriteLock { () throws(ChainruleError) in try trainer.evaluate(validation) }
         }
         history.append(values)
+        trainer.scheduleEpoch(monitored: try trainer.monitored(history.names, values))
         let goesOn = try stopping.sees(values, epoch: history.epochs - 1, trainer)
         history.bestEpoch = stopping.bestEpoch
         if let onEpoch = options.onEpoch {

@@ -6,8 +6,12 @@ import Tensors
 extension Model {
     /// The last trainable parameter (the first that the backward pass reaches) with a NaN or infinity in
     /// a block of the parameters' layout.
-    func nonFiniteParameter(in block: UnsafeMutableRawPointer) -> Parameter? {
-        parameters.last { $0.isTrainable && !isFinite(block + $0.offset, $0.elementCount) }
+    /// - frozen: indices of those that don't matter.
+    func nonFiniteParameter(in block: UnsafeMutableRawPointer, besides frozen: Set<Int>) -> Parameter? {
+        parameters.indices.last {
+            parameters[$0].isTrainable && !frozen.contains($0)
+                && !isFinite(block + parameters[$0].offset, parameters[$0].elementCount)
+        }.map { parameters[$0] }
     }
 
     /// Says of a parameter whose node it belongs to.

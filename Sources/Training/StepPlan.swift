@@ -48,6 +48,7 @@ final class StepPlan {
         request.isTraining = key.isTraining
         request.keepsResults = key.isTraining
         request.keepsEverything = key.keepsEverything
+        request.frozen = trainer.update.layout?.frozen ?? []
         let builder = try PlanBuilder(model: model, request: request)
         let program = builder.program
         outputs = model.outputs.indices.map { builder.output($0) }
@@ -167,7 +168,7 @@ final class StepPlan {
         all.keepsEverything = true
         guard let full = try? StepPlan(trainer, all), let executor = try? Executor(model: model) else { return nil }
         guard (try? executor.makeGradients()) != nil, (try? executor.bind(full.plan)) != nil else { return nil }
-        executor.setRandomState(seed: trainer.seed, step: UInt64(truncatingIfNeeded: trainer.update.step))
+        executor.setRandomState(seed: trainer.seed, step: UInt64(truncatingIfNeeded: trainer.batchCount))
         plan.copyExternals(to: full.plan)
         executor.run(full.plan, .forward)
         for (index, node) in model.nodes.enumerated() {

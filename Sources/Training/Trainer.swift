@@ -22,6 +22,8 @@ public final class Trainer: @unchecked Sendable {
     public var metrics: [any Metric.Type] = []
     public var metricsText = ""
     public var seed: UInt64
+    /// Sets the learning rate from step to step; nil: nothing does.
+    public internal(set) var schedule: ScheduleState?
     /// Where training stands: epochs done, and batches done in the next one.
     public internal(set) var epoch = 0
     public internal(set) var batchInEpoch = 0
@@ -119,19 +121,27 @@ public final class Trainer: @unchecked Sendable {
     /// One update on checked arrays that lie where the plan can read them. Returns the loss.
     /// Whoever calls holds the trainer and the model.
     func step(_ entry: StepPlan) throws(ChainruleError) -> Double {
-        executor.setRandomState(seed: seed, step: UInt64(truncatingIfNeeded: update.step))
+        if update.usesAverage { update.useAverage(false) }
+        executor.setRandomState(seed: seed, step: UInt64(truncatingIfNeeded: batchCount))
         try executor.runForward(entry.plan)
         executor.run(entry.plan, .loss)
         let loss = entry.loss(executor)
         guard loss.isFinite else { throw diagnose(entry, loss) }
         try executor.runBackward(entry.plan)
         if entry.updatesDirectly {
-            if update.apply(executor, by: entry.plan) { return loss }
+            if update.apply(executor, by: entry.plan) {
+                scheduleStep()
+                return loss
+            }
             try findGradients(entry)
         }
         try update.apply(executor, committing: entry.plan)
+        if update.pending == 0 { scheduleStep() }
         return loss
     }
+
+    /// Batches trained on so far.
+    var batchCount: Int { update.step &* update.choice.accumulate &+ update.pending }
 
     /// All gradients of a step that was to do without: it is run once more. Its own results stay in place.
     private func findGradients(_ entry: StepPlan) throws(ChainruleError) {

@@ -1,27 +1,32 @@
 // What a checkpoint holds beside the model: optimizer, random state, position.
 
 import Graph
+import Optimizers
 import Tensors
 
 extension Trainer {
     /// The optimizer's arrays under names such as "optimizer.exp_avg.0.weight".
     public func stateTensors() -> [(name: String, view: ArrayView)] {
-        guard let state = update.state else { return [] }
-        var list: [(name: String, view: ArrayView)] = []
-        for (index, name) in update.choice.optimizer.state.enumerated() {
-            for parameter in model.parameters where parameter.specification.isTrainable {
-                let base = state.pointer + index * model.trainableBytes
-                list.append(("optimizer.\(name).\(parameter.name)", parameter.view(base, model.type)))
-            }
+        guard let state = update.state, let layout = update.layout else { return [] }
+        return layout.arrays.map { name, index, shape, offset in
+            let parameter = model.parameters[index]
+            return ("optimizer.\(name).\(parameter.name)", parameter.view(beside: state.pointer + offset, shape: shape, model.type))
         }
-        return list
     }
 
     public func stateMetadata() -> [(String, String)] {
+        var list = optimizerMetadata()
+        if let schedule { list += [("chainrule_schedule", schedule.choice.text), ("chainrule_schedule_state", schedule.text)] }
+        return list
+    }
+
+    private func optimizerMetadata() -> [(String, String)] {
         [
             ("chainrule_loss", lossText), ("chainrule_optimizer", update.choice.text), ("chainrule_metrics", metricsText),
             ("chainrule_trainer_seed", String(seed)), ("chainrule_step", String(update.step)),
-            ("chainrule_lr", String(update.lr)), ("chainrule_epoch", String(epoch)), ("chainrule_batch", String(batchInEpoch)),
+            ("chainrule_lr", String(update.lr)), ("chainrule_last_lr", String(update.lastLr)),
+            ("chainrule_pending", String(update.pending)), ("chainrule_uses_average", update.usesAverage ? "1" : "0"),
+            ("chainrule_epoch", String(epoch)), ("chainrule_batch", String(batchInEpoch)),
         ]
     }
 
@@ -41,13 +46,27 @@ extension Trainer {
             throw ChainruleError(.format, "the file's trainer state", expected: "chainrule_trainer_seed and chainrule_lr", got: "something else")
         }
         let step = try integer("chainrule_step")
+        let pending = try integer("chainrule_pending")
+        let usesAverage = try integer("chainrule_uses_average")
+        guard let lastLr = Double(metadata["chainrule_last_lr"] ?? ""), lastLr.isFinite, lastLr >= 0,
+            pending < update.choice.accumulate, usesAverage == 0 || (usesAverage == 1 && update.choice.hasAverage)
+        else {
+            throw ChainruleError(
+                .format, "the file's optimizer state", expected: "chainrule_last_lr, chainrule_pending and chainrule_uses_average", got: "something else")
+        }
         let epoch = try integer("chainrule_epoch")
         let batch = try integer("chainrule_batch")
         metricsText = metadata["chainrule_metrics"] ?? ""
         metrics = try MetricCatalog.parse(metricsText)
+        if let text = metadata["chainrule_schedule"] {
+            schedule = try ScheduleState(try ScheduleChoice(text), text: metadata["chainrule_schedule_state"] ?? "")
+        }
         self.seed = seed
         update.lr = lr
         update.step = step
+        update.lastLr = lastLr
+        update.pending = pending
+        update.usesAverage = usesAverage == 1
         self.epoch = epoch
         batchInEpoch = batch
     }

@@ -2,6 +2,7 @@
 // looks over the gradients and then changes the parameters in one pass.
 
 import CPUFeatures
+import Glibc
 import Graph
 import KernelInterface
 import Layers
@@ -12,12 +13,20 @@ public final class Update: @unchecked Sendable {
     public let choice: OptimizerChoice
     /// Updates made so far.
     public var step = 0
-    /// The moments, one array of the trainable parameters' layout after the other.
+    /// Batches taken into the mean gradient of the next update.
+    public var pending = 0
+    /// The learning rate of the last update.
+    public var lastLr: Double
+    private var nextLr: Double
+    /// The weights and their mean have changed places.
+    public internal(set) var usesAverage = false
+    /// The moments and whatever else is kept from step to step; UpdateLayout says where.
     public private(set) var state: Storage?
     /// Tied to this model by the first step.
     public private(set) var model: Model?
-    private var trainableBytes = 0
+    private(set) var layout: UpdateLayout?
     private var plan: Plan?
+    private var accumulation: Plan?
     private var workspace: Storage?
     private var limits = UpdateLimits(isDouble: false)
     /// Whether a moment is beyond the gradients' limit; nil: not looked at since that may have changed.
@@ -28,7 +37,9 @@ public final class Update: @unchecked Sendable {
 
     public init(_ choice: OptimizerChoice) {
         self.choice = choice
-        lrBits.initialize(to: choice.lr.bitPattern)
+        lastLr = choice.base.lr
+        nextLr = lastLr
+        lrBits.initialize(to: choice.base.lr.bitPattern)
     }
 
     deinit { lrBits.deallocate() }
@@ -48,78 +59,21 @@ public final class Update: @unchecked Sendable {
             return
         }
         try model.prepare()
-        let made = try Storage(
-            byteCount: model.trainableBytes * choice.optimizer.state.count, what: "the optimizer's state")
-        trainableBytes = model.trainableBytes
+        let layout = try UpdateLayout(choice, model)
+        let made = try Storage(byteCount: layout.byteCount, what: "the optimizer's state")
+        let programs = UpdateProgram(choice: choice, layout: layout, model: model)
+        plan = try Plan(programs.whole())
+        accumulation = try programs.accumulation().map { (program) throws(ChainruleError) in try Plan(program) }
+        self.layout = layout
         limits = UpdateLimits(isDouble: model.isDouble)
-        plan = try Plan(program(model))
         state = made
         self.model = model
     }
 
-    private func program(_ model: Model) throws(ChainruleError) -> Program {
-        let program = Program(isDouble: model.isDouble)
-        let all = [0..<model.trainableBytes]
-        let pieces = flatPieces(model.trainableBytes / model.type.size)
-        let scale = program.value(bytes: 8, home: .block(.control, Control.gradientScale))
-        program.phase = .check
-        appendCheck(
-            to: program, ranges: all, flags: program.value(bytes: pieces * 4), from: 0, count: pieces,
-            scale: choice.clipNorm > 0 ? scale : nil)
-        program.phase = .update
-        appendUpdate(to: program, ranges: all, scale: choice.clipNorm > 0 ? scale : nil)
-        return program
-    }
-
-    /// Looks for NaN, infinity and numbers beyond the limit (UpdateLimits.swift) in byte ranges of the
-    /// gradients, and sets the control block's flag to whether there is any or one of the first `from` of
-    /// `count` flags is set.
-    /// - scale: receives what clipping by norm multiplies gradients by; then there is one range.
-    func appendCheck(
-        to program: Program, ranges: [Range<Int>], flags: Value, from: Int, count: Int, scale: Value? = nil
-    ) {
-        let flag = program.value(bytes: 4, home: .block(.control, Control.nonFinite))
-        var finish = [Operand(1, flags, .read), Operand(4, flag, .write)]
-        var place = from
-        for range in ranges {
-            let elements = range.count / program.elementSize
-            let pieces = flatPieces(elements)
-            let gradient = program.value(elements: elements, home: .block(.gradients, range.lowerBound))
-            var reads = [Operand(0, gradient, .read), Operand(2, flags, .write, byteOffset: place * 4)]
-            if let scale {
-                let partials = program.value(bytes: pieces * 8)
-                reads.append(Operand(1, partials, .write))
-                finish += [Operand(0, partials, .read), Operand(3, scale, .write)]
-            }
-            program.call(.gradientStatistics, reads, pieces: pieces, cost: Double(elements) * 0.1) {
-                $0.integers[0] = elements
-                $0.scalars[0] = UpdateLimits(isDouble: program.isDouble).scale
-            }
-            place += pieces
-        }
-        program.call(.gradientStatisticsFinish, finish) {
-            $0.integers[0] = count
-            $0.scalars[0] = scale != nil ? choice.clipNorm : .infinity
-        }
-    }
-
-    /// Updates byte ranges of the parameters from the gradients.
-    func appendUpdate(to program: Program, ranges: [Range<Int>], scale: Value?) {
-        for range in ranges {
-            let elements = range.count / program.elementSize
-            func value(_ block: Block, _ offset: Int) -> Value { program.value(elements: elements, home: .block(block, offset)) }
-            var operands = [
-                Operand(0, value(.parameters, range.lowerBound), .write), Operand(1, value(.gradients, range.lowerBound), .read),
-            ]
-            for index in choice.optimizer.state.indices {
-                operands.append(Operand(2 + index, value(.optimizer, index * trainableBytes + range.lowerBound), .write))
-            }
-            if let scale { operands.append(Operand(4, scale, .read)) }
-            program.call(choice.optimizer.kernel, operands, pieces: flatPieces(elements), cost: Double(elements) * 0.5) { call in
-                call.integers[0] = elements
-                for (index, option) in choice.optimizer.options.enumerated() { call.integers[1 + index] = option }
-            }
-        }
+    /// What a step's plan appends when it updates parameters itself (DirectUpdate.swift).
+    var programs: UpdateProgram? {
+        guard let layout, let model else { return nil }
+        return UpdateProgram(choice: choice, layout: layout, model: model)
     }
 
     /// Bytes of the moments and the plan's workspace.
@@ -129,36 +83,49 @@ public final class Update: @unchecked Sendable {
     public func bind(_ executor: Executor) throws(ChainruleError) {
         guard let plan, boundTo !== executor else { return }
         try executor.makeGradients()
-        let workspace = try Storage(byteCount: plan.arenaBytes, what: "the optimizer's workspace")
-        executor.bind(plan, arena: workspace, optimizerState: state)
+        let workspace = try Storage(
+            byteCount: max(plan.arenaBytes, accumulation?.arenaBytes ?? 0), what: "the optimizer's workspace")
+        try executor.bind(plan, arena: workspace, optimizerState: state)
+        if let accumulation { try executor.bind(accumulation, arena: workspace, optimizerState: state) }
         self.workspace = workspace
         boundTo = executor
     }
 
-    /// Changes the parameters along the executor's gradients. Throws, and nothing has changed, when a
-    /// gradient is NaN or infinite or the update would make a parameter so. Allocates nothing unless
-    /// numbers or settings are so large that the outcome can't be foretold.
+    /// Changes the parameters along the executor's gradients, or takes them into the mean of several
+    /// batches'. Throws, and nothing has changed, when a gradient is NaN or infinite or the update would
+    /// make a parameter so. Allocates nothing unless numbers or settings are so large that the outcome
+    /// can't be foretold.
     /// - committing: the plan of the step whose layers change what they keep, once it is known to succeed.
     @inline(__always)
     public func apply(_ executor: Executor, committing step: Plan? = nil) throws(ChainruleError) {
         guard let plan else { return }
+        if let accumulation, pending + 1 < choice.accumulate { return try accumulate(accumulation, executor, step) }
+        let staysFinite = setNumbers(plan)
         executor.run(plan, .check)
-        let scalars = nextScalars
-        guard !foundLarge(executor), staysFinite(scalars) else { return try applyCarefully(plan, executor, step) }
+        guard staysFinite, !foundLarge(executor) else { return try applyCarefully(plan, executor, step) }
         if let step, step.hasCommits { executor.run(step, .commit) }
-        run(plan, executor, scalars)
+        run(plan, executor)
     }
 
     /// The same by the phases check and update of a plan that has its own (DirectUpdate.swift); false
     /// when it can't tell, and nothing changed.
+    @inline(__always)
     func apply(_ executor: Executor, by plan: Plan) -> Bool {
-        let scalars = nextScalars
-        guard staysFinite(scalars) else { return false }
+        guard setNumbers(plan) else { return false }
         executor.run(plan, .check)
         guard !foundLarge(executor) else { return false }
         if plan.hasCommits { executor.run(plan, .commit) }
-        run(plan, executor, scalars)
+        run(plan, executor)
         return true
+    }
+
+    /// Takes a batch's gradients into the mean; the last batch's the update takes itself.
+    private func accumulate(_ plan: Plan, _ executor: Executor, _ step: Plan?) throws(ChainruleError) {
+        executor.run(plan, .check)
+        if foundLarge(executor) { try checkGradients(executor) }
+        if let step, step.hasCommits { executor.run(step, .commit) }
+        executor.run(plan, pending == 0 ? .update : .commit)
+        pending += 1
     }
 
     @inline(__always)
@@ -166,18 +133,35 @@ public final class Update: @unchecked Sendable {
         executor.control.pointer.load(fromByteOffset: Control.nonFinite, as: Int32.self) != 0
     }
 
-    @inline(__always)
-    private var nextScalars: UpdateScalars {
-        var scalars = choice.optimizer.scalars(step: step + 1, lr: lr)
-        scalars[7] = choice.clipValue > 0 ? choice.clipValue : .infinity
-        return scalars
+    private func checkGradients(_ executor: Executor) throws(ChainruleError) {
+        guard let model, let gradients = executor.gradients?.pointer,
+            let parameter = model.nonFiniteParameter(in: gradients, besides: layout?.frozen ?? [])
+        else { return }
+        throw ChainruleError(
+            .nonFinite, "a gradient", expected: "finite numbers", got: "NaN or infinity; the parameters are as before the step",
+            node: model.describe("the gradient in", parameter))
     }
 
-    /// Whether an update with these numbers and gradients below the limit leaves all parameters finite.
+    /// Sets the next step's numbers. Tells whether with them, and gradients below the limit, all
+    /// parameters surely stay finite.
     @inline(__always)
-    private func staysFinite(_ scalars: UpdateScalars) -> Bool {
-        let bound = choice.optimizer.largestStep(scalars, gradient: limits.gradient)
-        return bound <= limits.step && !(hasLargeMoments ?? lookAtMoments())
+    private func setNumbers(_ plan: Plan) -> Bool {
+        guard let layout else { return false }
+        nextLr = lr
+        var staysFinite = true
+        for index in layout.groups.indices where !layout.groups[index].isFrozen {
+            let group = layout.groups[index]
+            let rate = groupRate(group, nextLr)
+            let moment = StepMoment(
+                step: step + 1, lr: rate, lastLr: step == 0 ? rate : groupRate(group, lastLr), isDouble: model?.isDouble ?? false)
+            var scalars = group.optimizer.scalars(moment)
+            scalars[7] = choice.clipValue > 0 ? choice.clipValue : .infinity
+            plan.setScalars(.update, group: index, scalars, isFirst: step == 0)
+            let largest = group.optimizer.largestStep(scalars, gradient: limits.gradient, elements: layout.largestCount)
+            // NaN is no bound.
+            if !(largest <= limits.step) { staysFinite = false }
+        }
+        return staysFinite && !(hasLargeMoments ?? lookAtMoments())
     }
 
     private func lookAtMoments() -> Bool {
@@ -189,36 +173,32 @@ public final class Update: @unchecked Sendable {
         return isLarge
     }
 
+    /// The update with the numbers that are set.
     @inline(__always)
-    private func run(_ plan: Plan, _ executor: Executor, _ scalars: UpdateScalars) {
+    private func run(_ plan: Plan, _ executor: Executor) {
         step += 1
-        plan.setScalars(.update, scalars, isFirst: step == 1)
+        pending = 0
         executor.run(plan, .update)
+        lastLr = nextLr
+        if choice.hasAverage { takeMean(executor) }
     }
 
     /// Makes the update with a copy at hand, looks at the outcome, and takes it back if it isn't finite.
-    private func applyCarefully(_ plan: Plan, _ executor: Executor, _ step: Plan?) throws(ChainruleError) {
-        guard let model, let storage = model.storage, let gradients = executor.gradients?.pointer else { return }
-        if let parameter = model.nonFiniteParameter(in: gradients) {
-            throw ChainruleError(
-                .nonFinite, "a gradient", expected: "finite numbers", got: "NaN or infinity; the parameters are as before the step",
-                node: model.describe("the gradient in", parameter))
-        }
+    private func applyCarefully(_ plan: Plan, _ executor: Executor, _ committing: Plan?) throws(ChainruleError) {
+        guard let model, let storage = model.storage, let layout else { return }
+        try checkGradients(executor)
         let parameters = storage.pointer
         let modelBytes = storage.byteCount
         let stateBytes = state?.byteCount ?? 0
         let copy = try Storage(byteCount: modelBytes + stateBytes, what: "a copy of the parameters", isZeroed: false)
         copy.pointer.copyMemory(from: parameters, byteCount: modelBytes)
         if let state { (copy.pointer + modelBytes).copyMemory(from: state.pointer, byteCount: stateBytes) }
+        let before = (step: step, pending: pending, lastLr: lastLr)
         hasLargeMoments = nil
-        if let step, step.hasCommits { executor.run(step, .commit) }
-        run(plan, executor, nextScalars)
-        var wrong = model.nonFiniteParameter(in: parameters)
-        for index in choice.optimizer.state.indices {
-            if let state { wrong = wrong ?? model.nonFiniteParameter(in: state.pointer + index * trainableBytes) }
-        }
-        guard let wrong else { return }
-        self.step -= 1
+        if let committing, committing.hasCommits { executor.run(committing, .commit) }
+        run(plan, executor)
+        guard let wrong = model.nonFiniteParameter(in: parameters, besides: layout.frozen) ?? nonFiniteState() else { return }
+        (step, pending, lastLr) = before
         parameters.copyMemory(from: copy.pointer, byteCount: modelBytes)
         state?.pointer.copyMemory(from: copy.pointer + modelBytes, byteCount: stateBytes)
         throw ChainruleError(
@@ -227,8 +207,68 @@ public final class Update: @unchecked Sendable {
             node: model.describe("its parameter", wrong))
     }
 
-    /// `Optimizer.productKernel`, unless gradients are clipped.
+    /// The last parameter of which something not finite is kept.
+    private func nonFiniteState() -> Parameter? {
+        guard let model, let state, let layout else { return nil }
+        return layout.arrays.last { array in
+            let count = (array.shape ?? model.parameters[array.parameter].shape).elementCount
+            return !model.isFinite(state.pointer + array.offset, count)
+        }.map { model.parameters[$0.parameter] }
+    }
+
+    /// A group's rate keeps its ratio to the whole's; where that began at 0, the group's stays as it is.
+    @inline(__always)
+    private func groupRate(_ group: OptimizerGroup, _ lr: Double) -> Double {
+        let base = choice.base.lr
+        if group.lr == base { return lr }
+        return base == 0 || lr == base ? group.lr : lr * (group.lr / base)
+    }
+
+    /// `FlatOptimizer.productKernel`, unless gradients are needed for more than the update.
     var productKernel: KernelName? {
-        choice.clipNorm > 0 || choice.clipValue > 0 ? nil : choice.optimizer.productKernel
+        guard let layout, let run = layout.single, choice.clipNorm == 0, choice.clipValue == 0 else { return nil }
+        return (layout.groups[run.group].optimizer as? any FlatOptimizer)?.productKernel
+    }
+}
+
+// The mean of the weights: exponential (weight 1 - ema_decay for the newest), or plain from swa_start on.
+extension Update {
+    private func takeMean(_ executor: Executor) {
+        guard let plan else { return }
+        var share = 1.0
+        if choice.averageDecay > 0 {
+            if step > 1 { share = 1 - choice.averageDecay }
+        } else {
+            let since = step - choice.averageStart
+            guard since >= 0, since % choice.averageFrequency == 0 else { return }
+            share = 1 / Double(since / choice.averageFrequency + 1)
+        }
+        var scalars = UpdateScalars(repeating: 0)
+        scalars[0] = share
+        scalars[1] = choice.averageDecay > 0 && step > 1 ? choice.averageDecay : 1 - share
+        plan.setScalars(.commit, group: -1, scalars, isFirst: false)
+        executor.run(plan, .commit)
+    }
+
+    /// Whether there is a mean yet.
+    public var hasMean: Bool { choice.averageDecay > 0 ? step > 0 : choice.averageStart > 0 && step >= choice.averageStart }
+
+    /// Puts the mean in the model's place, or the weights that training goes on with. The caller holds
+    /// the model for writing.
+    public func useAverage(_ wanted: Bool) {
+        guard wanted != usesAverage, let offset = layout?.average, let state, let weights = model?.storage, !wanted || hasMean else { return }
+        let bytes = model?.trainableBytes ?? 0
+        withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 64) { room in
+            guard let spare = room.baseAddress else { return }
+            var place = 0
+            while place < bytes {
+                let count = min(4096, bytes - place)
+                memcpy(spare, weights.pointer + place, count)
+                memcpy(weights.pointer + place, state.pointer + offset + place, count)
+                memcpy(state.pointer + offset + place, spare, count)
+                place += count
+            }
+        }
+        usesAverage = wanted
     }
 }

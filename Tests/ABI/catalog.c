@@ -6,8 +6,11 @@
 #include "support.h"
 
 static void optimizers(void) {
-  static const char *const texts[][2] = {{"sgd", "sgd lr=0.1"}, {"adam", "adam lr=0.05"}, {"adamw", "adamw lr=0.05 weight_decay=0"},
-                                         {"rmsprop", "rmsprop lr=0.01"}};
+  static const char *const texts[][2] = {
+      {"sgd", "sgd lr=0.1"}, {"adam", "adam lr=0.05"}, {"adamw", "adamw lr=0.05 weight_decay=0"}, {"nadam", "nadam lr=0.05"},
+      {"radam", "radam lr=0.05"}, {"adamax", "adamax lr=0.05"}, {"adagrad", "adagrad lr=0.5"}, {"adadelta", "adadelta eps=0.001"},
+      {"rmsprop", "rmsprop lr=0.01"}, {"rprop", "rprop"}, {"asgd", "asgd lr=0.1"}, {"adafactor", "adafactor lr=0.01"},
+      {"lion", "lion lr=0.004"}, {"lamb", "lamb lr=0.005 weight_decay=0"}, {"muon", "muon lr=0.01 weight_decay=0"}};
   size_t index, k;
   const char *kind;
   for (index = 0; (kind = chainrule_catalog_kind(CHAINRULE_OPTIMIZERS, index)) != NULL; index++) {
@@ -16,11 +19,12 @@ static void optimizers(void) {
       chainrule_model *formula;
       chainrule_trainer *trainer = NULL;
       double p[3] = {0, 0, 0}, loss = 1;
-      chainrule_array array = chainrule_vector_float64(p, 3);
+      int matrix = strcmp(kind, "muon") == 0;
+      chainrule_array array = matrix ? chainrule_matrix_float64(p, 1, 3) : chainrule_vector_float64(p, 3);
       if (strcmp(texts[k][0], kind) != 0) continue;
       found = 1;
       formula = test_model(CHAINRULE_FLOAT64, 0);
-      test_add(formula, "parameter", "shape=3 value=3,-2,1 name=p");
+      test_add(formula, "parameter", matrix ? "shape=1,3 value=3,-2,1 name=p" : "shape=3 value=3,-2,1 name=p");
       test_add(formula, "sub", "value=0.5");
       test_add(formula, "pow", "value=2");
       test_add(formula, "sum", "");
@@ -47,6 +51,21 @@ static void initializers(void) {
       {"xavier_normal", "xavier_normal", -1, 1, 0, 0.141421},
       {"he_uniform", "he_uniform", -0.387299, 0.387299, 0, 0.223607},
       {"he_normal", "he_normal", -1.5, 1.5, 0, 0.223607},
+      {"xavier_uniform", "xavier_uniform(2)", -0.489898, 0.489898, 0, 0.282843},
+      {"xavier_normal", "xavier_normal(gain=tanh)", -1.5, 1.5, 0, 0.235702},
+      {"kaiming_uniform", "kaiming_uniform", -0.387299, 0.387299, 0, 0.223607},
+      {"kaiming_uniform", "kaiming_uniform(0.5,fan_out,leaky_relu)", -0.282843, 0.282843, 0, 0.163299},
+      {"kaiming_normal", "kaiming_normal(mode=fan_out,nonlinearity=tanh)", -1.5, 1.5, 0, 0.215166},
+      {"kaiming_normal", "kaiming_normal(nonlinearity=selu)", -1.5, 1.5, 0, 0.118585},
+      {"lecun_uniform", "lecun_uniform", -0.273862, 0.273862, 0, 0.158114},
+      {"lecun_normal", "lecun_normal", -0.359502, 0.359502, 0, 0.158114},
+      {"trunc_normal", "trunc_normal", -2, 2, 0, 0.879626},
+      {"trunc_normal", "trunc_normal(mean=1,std=2,a=0,b=3)", 0, 3, 1.413262, 0.831324},
+      {"trunc_normal", "trunc_normal(0,1,8,20)", 8, 20, 8.121339, 0.119687},
+      {"orthogonal", "orthogonal", -1, 1, 0, 0.129099},
+      {"sparse", "sparse(0.25,0.5)", -2.5, 2.5, 0, 0.433013},
+      {"eye", "eye", 0, 1, 0.0166667, 0.128019},
+      {"dirac", NULL, 0, 0, 0, 0}, /* for convolutions */
       {"uniform", "uniform(2,5)", 2, 5, 3.5, 0.866025},
       {"normal", "normal(-1,0.25)", -2.5, 0.5, -1, 0.25},
       {"zeros", "zeros", 0, 0, 0, 0},
@@ -64,6 +83,7 @@ static void initializers(void) {
       double sum = 0, squares = 0, mean;
       if (strcmp(known[k].kind, kind) != 0) continue;
       found = 1;
+      if (known[k].word == NULL) continue;
       drawn = test_model(CHAINRULE_FLOAT64, 31);
       test_add(drawn, "input", "shape=40");
       snprintf(text, sizeof text, "out_features=60 weight_init=%s", known[k].word);
@@ -81,6 +101,68 @@ static void initializers(void) {
       chainrule_model_free(drawn);
     }
     if (!found) test_fail(__FILE__, __LINE__, "the catalog has an initializer \"%s\", and no case looks at it", kind);
+  }
+}
+
+static void draw(const char *word, const char *shape, int rows, int columns, double *values) {
+  chainrule_model *model = test_model(CHAINRULE_FLOAT64, 31);
+  chainrule_array array = chainrule_matrix_float64(values, rows, columns);
+  char text[100];
+  snprintf(text, sizeof text, "shape=%s init=%s name=p", shape, word);
+  test_add(model, "parameter", text);
+  SUCCEEDS(chainrule_model_get_parameter(model, "p", &array));
+  chainrule_model_free(model);
+}
+
+/* Those whose numbers belong together. */
+static void whole_initializers(void) {
+  static const int sizes[][2] = {{7, 20}, {20, 7}, {9, 9}};
+  static const char *const refused[] = {"shape=3 init=orthogonal", "shape=3 init=eye", "shape=2,2,2 init=eye", "shape=4 init=sparse(0.5)",
+                                        "shape=3,3 init=dirac", "shape=3,3,3 init=dirac(2)", "shape=3,3 init=dirac(0)",
+                                        "shape=3,3 init=sparse", "shape=3,3 init=sparse(1.5)", "shape=3,3 init=orthogonal(x)",
+                                        "shape=3,3 init=orthogonal(1,2)", "shape=3,3 init=trunc_normal(0,0)", "shape=3,3 init=trunc_normal(0,1,2,1)",
+                                        "shape=3,3 init=kaiming_normal(mode=fan)", "shape=3,3 init=kaiming_normal(nonlinearity=cosh)",
+                                        "shape=3,3 init=kaiming_normal(a=0,a=0)", "shape=3,3 init=xavier_normal(gain=)", "shape=3,3 init=eye(3"};
+  double values[400];
+  size_t k;
+  int a, b, i, zeros;
+  for (k = 0; k < 3; k++) {
+    int rows = sizes[k][0], columns = sizes[k][1], wide = rows <= columns, count = wide ? rows : columns;
+    char shape[20];
+    snprintf(shape, sizeof shape, "%d,%d", rows, columns);
+    draw("orthogonal(2)", shape, rows, columns, values);
+    for (a = 0; a < count; a++)
+      for (b = 0; b < count; b++) {
+        double sum = 0;
+        for (i = 0; i < (wide ? columns : rows); i++)
+          sum += wide ? values[a * columns + i] * values[b * columns + i] : values[i * columns + a] * values[i * columns + b];
+        CHECK_NEAR(sum, a == b ? 4 : 0, 1e-13);
+      }
+  }
+  draw("eye", "5,8", 5, 8, values);
+  for (i = 0; i < 40; i++) CHECK(values[i] == (i / 8 == i % 8 ? 1 : 0));
+  draw("sparse(0.3)", "9,20", 9, 20, values);
+  for (b = 0; b < 20; b++) {
+    for (a = zeros = 0; a < 9; a++) zeros += values[a * 20 + b] == 0;
+    CHECK_EQUAL(zeros, 3); /* 2.7, rounded up */
+  }
+  {
+    chainrule_model *model = test_model(CHAINRULE_FLOAT64, 31);
+    chainrule_array array = chainrule_view(values, CHAINRULE_FLOAT64, 4, 6, 2, 3, 4);
+    test_add(model, "parameter", "shape=6,2,3,4 init=dirac(2) name=p");
+    SUCCEEDS(chainrule_model_get_parameter(model, "p", &array));
+    for (i = 0; i < 144; i++) {
+      int out = i / 24, in = i / 12 % 2, row = i / 4 % 3, column = i % 4;
+      CHECK(values[i] == (in == out % 3 && row == 1 && column == 2 ? 1 : 0));
+    }
+    chainrule_model_free(model);
+  }
+  for (k = 0; k < sizeof refused / sizeof *refused; k++) {
+    chainrule_model *model = test_model(CHAINRULE_FLOAT32, 0);
+    int before = test_case_failures;
+    FAILS_SAYING(CHAINRULE_ATTRIBUTE, "initializer", chainrule_model_add(model, "parameter", refused[k], NULL));
+    if (test_case_failures != before) printf("#   text: \"%s\"\n", refused[k]);
+    chainrule_model_free(model);
   }
 }
 
@@ -146,6 +228,7 @@ int main(void) {
   TEST_MAIN("catalog");
   RUN(optimizers);
   RUN(initializers);
+  RUN(whole_initializers);
   RUN(metrics);
   return test_finish();
 }

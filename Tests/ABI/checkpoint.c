@@ -229,7 +229,11 @@ static uint64_t trained(const char *optimizer, const char *extra, int64_t stop_b
 
 static void going_on_gives_the_same_bits(void) {
   static const char *const optimizers[] = {"sgd lr=0.1", "sgd lr=0.05 momentum=0.9 nesterov=true", "adam lr=0.01",
-                                           "adamw lr=0.01 clip_norm=1", "rmsprop lr=0.001 momentum=0.5"};
+                                           "adamw lr=0.01 clip_norm=1", "rmsprop lr=0.001 momentum=0.5 centered=true",
+                                           "adam lr=0.01 amsgrad=true", "nadam lr=0.01 momentum_decay=0.1", "radam lr=0.01",
+                                           "adamax", "adagrad initial_accumulator_value=0.1", "adadelta", "rprop lr=0.001",
+                                           "asgd lr=0.1 lambd=0.1 t0=5", "adafactor", "lion lr=0.001", "lamb lr=0.01",
+                                           "muon lr=0.01; *.bias adamw", "sgd momentum=0.9; 0.* frozen=true; *.bias lr=0.1"};
   static const int64_t stops[] = {10, 13, 1}; /* the end of an epoch, the middle of one, the first batch */
   size_t i, k;
   for (i = 0; i < sizeof optimizers / sizeof *optimizers; i++)

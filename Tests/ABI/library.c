@@ -120,11 +120,15 @@ static void catalog(void) {
         "sub", "mul", "div", "neg", "pow", "matmul", "exp", "log", "sqrt", "sin", "cos", "abs", "maximum", "sum",
         "mean", "transpose", "concat", "slice", NULL}},
       {CHAINRULE_LOSSES, {"mse", "l1", "huber", "cross_entropy", "bce_with_logits", NULL}},
-      {CHAINRULE_OPTIMIZERS, {"sgd", "adam", "adamw", "rmsprop", NULL}},
+      {CHAINRULE_OPTIMIZERS, {"sgd", "adam", "adamw", "nadam", "radam", "adamax", "adagrad", "adadelta", "rmsprop", "rprop", "asgd", "adafactor", "lion", "lamb", "muon", NULL}},
       {CHAINRULE_METRICS, {"accuracy", "mse", "mae", "r2", NULL}},
       {CHAINRULE_INITIALIZERS,
        {"default", "xavier_uniform", "xavier_normal", "he_uniform", "he_normal", "uniform", "normal", "zeros", "ones",
-        "constant", NULL}}};
+        "constant", "kaiming_uniform", "kaiming_normal", "lecun_uniform", "lecun_normal", "trunc_normal", "orthogonal", "sparse",
+        "eye", "dirac", NULL}},
+      {CHAINRULE_SCHEDULES,
+       {"constant", "linear", "step", "multi_step", "exponential", "polynomial", "cosine", "cosine_warm_restarts", "one_cycle",
+        "cyclic", "plateau", NULL}}};
   size_t group, index, other;
   for (group = 0; group < sizeof promised / sizeof *promised; group++) {
     size_t count = kinds_of(promised[group].group);
@@ -139,14 +143,14 @@ static void catalog(void) {
     CHECK(chainrule_catalog_kind(promised[group].group, count) == NULL);
     CHECK(chainrule_catalog_kind(promised[group].group, SIZE_MAX) == NULL);
   }
-  CHECK(chainrule_catalog_kind((chainrule_group)5, 0) == NULL);
+  CHECK(chainrule_catalog_kind((chainrule_group)6, 0) == NULL);
   CHECK(chainrule_catalog_kind((chainrule_group)-1, 0) == NULL);
   CHECK(chainrule_catalog_kind((chainrule_group)INT32_MAX, 0) == NULL);
 }
 
 static void catalog_describes_every_kind(void) {
   int group;
-  for (group = 0; group < 5; group++) {
+  for (group = 0; group < 6; group++) {
     size_t index;
     const char *kind;
     for (index = 0; (kind = chainrule_catalog_kind((chainrule_group)group, index)) != NULL; index++) {

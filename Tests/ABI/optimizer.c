@@ -8,7 +8,19 @@ static void text_refused(void) {
                                       "sgd lr=0.1 lr=0.2", "sgd lr=0.1,0.2", "sgd clip_norm=-1", "sgd clip_value=-1",
                                       "adam betas=0.9", "adam betas=0.9,1", "adam betas=-0.1,0.9", "adam betas=1,1,1",
                                       "adam eps=-1", "adam momentum=0.9", "rmsprop alpha=-1", "rmsprop alpha=x",
-                                      "mse", "sgd;sgd", "\xff"};
+                                      "mse", "sgd;sgd", "\xff",
+                                      "sgd lr=0.1;", "sgd lr=0.1; ;* lr=1", "sgd; lr=0.1", "sgd; *.bias lr", "sgd; *.bias lr=x",
+                                      "sgd; ,a lr=1", "sgd; * lr=1 lr=2", "sgd; * nesterov=true", "sgd; * walk lr=1",
+                                      "sgd; * adam momentum=1", "sgd; * clip_norm=1", "sgd; * accumulate=2", "sgd frozen=1",
+                                      "sgd l1=-1", "sgd l2=nan", "sgd max_norm=-1", "sgd max_norm=1 unit_norm=true",
+                                      "sgd unit_norm=true; * max_norm=1", "sgd accumulate=0", "sgd accumulate=1.5", "sgd ema_decay=2",
+                                      "sgd ema_decay=0.9 swa_start=1", "sgd swa_freq=0", "nadam betas=0.9,1", "radam betas=1,0.9",
+                                      "adamax betas=0.5", "adagrad lr_decay=-1", "adadelta rho=1.5", "rprop etas=0.5,0.9",
+                                      "rprop etas=0,1.2", "rprop step_sizes=1", "rprop step_sizes=2,1", "asgd t0=x",
+                                      "adafactor beta2_decay=0.5", "adafactor eps=0.1", "adafactor eps=0.1,none",
+                                      "adafactor eps=-1,1", "adafactor d=0.5", "lion betas=0.9", "lion eps=1", "lamb eps=-1",
+                                      "muon ns_steps=100", "muon ns_steps=-1", "muon ns_coefficients=1,2", "muon adjust_lr_fn=none",
+                                      "muon maximize=true"};
   chainrule_optimizer *optimizer, *unset;
   size_t i;
   test_poison(&optimizer, sizeof optimizer);
@@ -126,7 +138,9 @@ static void belongs_to_one_model(void) {
 
 /* The gradient overflows although every input is finite: nothing moves, moments included. */
 static void not_finite(void) {
-  static const char *const texts[] = {"sgd lr=0.5", "sgd lr=0.5 momentum=0.9", "adam lr=0.5", "adamw lr=0.5",
+  static const char *const texts[] = {"nadam lr=0.5", "adamax lr=0.5", "adagrad lr=0.5", "rprop lr=0.5", "lion lr=0.5", "lamb lr=0.5",
+                                      "adafactor lr=0.5", "sgd lr=0.5 l2=0.1", "sgd lr=0.5; w weight_decay=0.5",
+                                      "sgd lr=0.5", "sgd lr=0.5 momentum=0.9", "adam lr=0.5", "adamw lr=0.5",
                                       "rmsprop lr=0.5", "sgd lr=0.5 clip_norm=1", "adam lr=0.5 clip_value=1"};
   size_t i;
   for (i = 0; i < sizeof texts / sizeof *texts; i++) {

@@ -17,7 +17,7 @@ typedef struct {
 } OracleTensor;
 
 typedef struct {
-  char name[100];
+  char name[300];
   char nodes[ORACLE_MOST][3][400]; /* kind, inputs, attributes */
   int node_count;
   chainrule_node outputs[ORACLE_MOST];
@@ -25,7 +25,7 @@ typedef struct {
   OracleTensor inputs[ORACLE_MOST], parameters[ORACLE_MOST], buffers[ORACLE_MOST], seeds[ORACLE_MOST], expected[3 * ORACLE_MOST];
   char expected_kind[3 * ORACLE_MOST][12];
   int input_count, parameter_count, buffer_count, seed_count, expected_count, kinks, training_only;
-  char loss[160], optimizer[100], target_kinds[ORACLE_FEW][8];
+  char loss[160], optimizer[300], target_kinds[ORACLE_FEW][8];
   OracleTensor predictions[ORACLE_FEW], targets[ORACLE_FEW], weight;
   int prediction_count, target_count, has_weight, steps;
 } OracleCase;

@@ -115,6 +115,17 @@ int main(int argc, char **argv) {
   train("one-sample", CHAINRULE_FLOAT32, digits, 784, 10, 1, steps, "cross_entropy class_weights=1,2,3,4,5,6,7,8,9,10",
         "adam");
   train("odd-batch", CHAINRULE_FLOAT32, digits, 784, 10, 37, steps, "cross_entropy", "adam clip_value=0.01");
+  train("lamb", CHAINRULE_FLOAT32, digits, 784, 10, 37, steps, "cross_entropy", "lamb lr=0.01 clip_norm=1");
+  train("adafactor-float32", CHAINRULE_FLOAT32, digits, 784, 10, 37, steps, "cross_entropy", "adafactor weight_decay=0.1");
+  train("adafactor-float64", CHAINRULE_FLOAT64, digits, 784, 10, 37, steps, "cross_entropy", "adafactor");
+  train("muon", CHAINRULE_FLOAT32, with_dropout, 300, 13, 37, steps, "cross_entropy", "muon lr=0.01; *.bias adamw");
+  train("groups", CHAINRULE_FLOAT32, with_dropout, 300, 13, 37, steps, "cross_entropy",
+        "nadam l1=1e-5 l2=1e-4 orthogonal=1e-4 clip_norm=1 accumulate=2 ema_decay=0.9; *.bias weight_decay=0.1; 0.weight max_norm=2; "
+        "3.weight unit_norm=true non_negative=true");
+  train("optimizers-float32", CHAINRULE_FLOAT32, zoo, 61, 16, 77, steps, "cross_entropy",
+        "radam; 0.* adamax; 2.* adagrad; 5.* adadelta; 8.* rmsprop centered=true; 12.* asgd; *.bias lion");
+  train("optimizers-float64", CHAINRULE_FLOAT64, zoo, 61, 16, 77, steps, "cross_entropy",
+        "radam; 0.* adamax; 2.* adagrad; 5.* adadelta; 8.* rmsprop centered=true; 12.* asgd; *.bias lion");
   fit_with_everything();
   return test_case_failures == 0 ? 0 : 1;
 }

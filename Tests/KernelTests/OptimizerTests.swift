@@ -81,15 +81,16 @@ import Testing
                 options.name, isDouble: T.isDouble, pieces: pieces(count), inputs: inputs, outputs: outputs,
                 { call in
                     call.integers[0] = count
-                    call.integers[1] = options.flag
+                    call.integers[1] = options.name == .sgd ? options.flag : 0
                     call.integers[2] = step == 1 ? 1 : 0
                     let scalars =
                         switch options.name {
                         case .sgd: [rate, options.momentum, options.dampening, 0, options.decay, 0, 0, options.clip]
                         case .adam:
                             [
-                                rate, beta1, beta2, eps, options.decay, 1 - pow(beta1, Double(step)),
-                                1 - pow(beta2, Double(step)), options.clip,
+                                options.flag == 1 ? 1 - rate * options.decay : 1, beta1, beta2, eps,
+                                options.flag == 1 ? 0 : options.decay, -rate / (1 - pow(beta1, Double(step))),
+                                1 / sqrt(1 - pow(beta2, Double(step))), options.clip,
                             ]
                         default: [rate, options.momentum, beta2, eps, options.decay, 0, 0, options.clip]
                         }

@@ -163,23 +163,30 @@ def loss_case(number, case):
     return lines + ["end"]
 
 
+def trained_tensors(optimizer):
+    return [p for group in optimizer.param_groups for p in group["params"]]
+
+
 def optimizer_case(text, kind, options, generator):
     shapes = {"0.weight": (5, 4), "0.bias": (5,), "2.weight": (3, 5), "2.bias": (3,)}
     start = {name: draw(shape, generator) for name, shape in shapes.items()}
     x, t = draw((6, 4), generator), draw((6, 3), generator, 2.0)
-    clip_norm = [float(word.split("=")[1]) for word in text.split() if word.startswith("clip_norm")]
-    clip_value = [float(word.split("=")[1]) for word in text.split() if word.startswith("clip_value")]
+    clip_norm = [float(word.split("=")[1]) for word in text.split(";")[0].split() if word.startswith("clip_norm")]
+    clip_value = [float(word.split("=")[1]) for word in text.split(";")[0].split() if word.startswith("clip_value")]
     results = []
     for dtype in (torch.float64, torch.float32):
+        # Numbers that some optimizers keep from step to step (ASGD's rate, NAdam's product) are of this type.
+        torch.set_default_dtype(dtype)
         p = {name: as_leaf(value, dtype) for name, value in start.items()}
-        optimizer = kind(list(p.values()), foreach=False, **options)
+        trained = p if options is None else list(p.values())
+        optimizer = kind(trained, foreach=False, **(options or {}))
         for _ in range(10):
             optimizer.zero_grad()
             F = torch.nn.functional
             h = torch.tanh(F.linear(x.to(dtype), p["0.weight"], p["0.bias"]))
             F.mse_loss(F.linear(h, p["2.weight"], p["2.bias"]), t.to(dtype)).backward()
             if clip_norm:
-                torch.nn.utils.clip_grad_norm_(list(p.values()), clip_norm[0])
+                torch.nn.utils.clip_grad_norm_(trained_tensors(optimizer), clip_norm[0])
             if clip_value:
                 torch.nn.utils.clip_grad_value_(list(p.values()), clip_value[0])
             optimizer.step()

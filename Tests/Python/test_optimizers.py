@@ -9,7 +9,7 @@ import pytest
 import chainrule as cr
 
 
-def sgd(lr=0.01, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False):
+def sgd(lr=1e-3, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False):
     velocity = None
 
     def update(w, g, step):

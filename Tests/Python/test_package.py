@@ -102,7 +102,7 @@ def test_the_table_in_the_readme_is_the_catalog():
     rows = re.findall(r"^\| (\w+) \| (.*) \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
     named = {title: re.findall(r"`(\w+)`", text) for title, text in rows}
     named["layers"] += named.pop("operations")
-    for group in ("layers", "losses", "optimizers", "initializers", "metrics"):
+    for group in ("layers", "losses", "optimizers", "schedules", "initializers", "metrics"):
         assert sorted(named[group]) == sorted(cr.describe(group)), group
 
 

@@ -29,12 +29,13 @@ _GROUPS = {
     "optimizers": lib.CHAINRULE_OPTIMIZERS,
     "metrics": lib.CHAINRULE_METRICS,
     "initializers": lib.CHAINRULE_INITIALIZERS,
+    "schedules": lib.CHAINRULE_SCHEDULES,
 }
 
 
 def describe(group: str) -> dict[str, str]:
-    """The library's catalog of "layers", "losses", "optimizers", "metrics" or "initializers": each kind
-    with one line about its attributes."""
+    """The library's catalog of "layers", "losses", "optimizers", "metrics", "initializers" or "schedules":
+    each kind with one line about its attributes."""
     if group not in _GROUPS:
         raise ValueError(f"group must be one of {', '.join(_GROUPS)}; got {group!r}")
     kinds: dict[str, str] = {}

@@ -51,6 +51,7 @@ class Training:
         metrics: Union[str, Sequence[str]] = (),
         *,
         seed: Optional[int] = None,
+        schedule: Optional[str] = None,
     ) -> None:
         """Says how the model is trained, and forgets any earlier training state.
 
@@ -58,11 +59,14 @@ class Training:
         "none" (or None) to minimise the single scalar output itself, or a function: called with the
         prediction and the target (and the sample weights, if given to fit) it returns the loss and its
         gradient in the prediction, both NumPy. ``metrics``: "accuracy", "mse", "mae", "r2". ``seed`` is of
-        dropout and shuffling; the default is the model's.
+        dropout and shuffling; the default is the model's. ``schedule`` sets the learning rate from step
+        to step: "cosine T_max=100 per=step warmup=500".
         """
         optimizer = as_optimizer(optimizer)
         names = metric_names(metrics)
         if callable(loss) and not isinstance(loss, Loss):
+            if schedule is not None:
+                raise ValueError("a schedule needs a loss of the library; this one is a Python function")
             custom = CustomTraining(self, loss, optimizer, names, seed)
             self._adopt_training(loss, optimizer, names, (), custom, None)
             return
@@ -74,6 +78,8 @@ class Training:
         if seed is not None:
             check(lib.chainrule_trainer_set_seed(owner.handle, check_seed(seed)))
         optimizer.attach(owner)
+        if schedule is not None:
+            check(lib.chainrule_trainer_set_schedule(owner.handle, c_text(schedule)))
         self._adopt_training(loss, optimizer, names, texts, None, owner)
 
     def _adopt_training(
