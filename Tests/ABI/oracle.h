@@ -135,8 +135,8 @@ static inline chainrule_array oracle_array(const OracleTensor *tensor, chainrule
   for (i = 0; i < tensor->count; i++) {
     double value = tensor->values[i];
     float narrow = (float)value;
-    int32_t label = (int32_t)value;
-    int64_t long_label = (int64_t)value;
+    int32_t label = dtype == CHAINRULE_INT32 ? (int32_t)value : 0;
+    int64_t long_label = dtype == CHAINRULE_INT64 ? (int64_t)value : 0;
     const void *from = dtype == CHAINRULE_FLOAT64 ? (const void *)&value
                        : dtype == CHAINRULE_INT64 ? (const void *)&long_label
                        : dtype == CHAINRULE_INT32 ? (const void *)&label
