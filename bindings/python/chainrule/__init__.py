@@ -45,13 +45,11 @@ from .formula import minimize, value_and_grad
 from .history import History
 from .losses import Loss
 from .model import Model, load, load_checkpoint
-from .optimizers import SGD, Adam, AdamW, Optimizer, RMSprop
+from .optimizers import Optimizer
 from .sequential import Sequential
 
 __all__ = [
     "abs",
-    "Adam",
-    "AdamW",
     "ArgumentError",
     "AttributeTextError",
     "Batch",
@@ -95,10 +93,8 @@ __all__ = [
     "Optimizer",
     "OutOfMemoryError",
     "Parameter",
-    "RMSprop",
     "Sequential",
     "set_num_threads",
-    "SGD",
     "ShapeError",
     "sin",
     "sqrt",

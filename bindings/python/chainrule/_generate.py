@@ -19,7 +19,10 @@ BY_HAND = {
     "concat", "matmul", "slice", "reshape", "add", "sub", "mul", "div", "pow", "neg",
 }  # fmt: skip
 #: Attributes that PyTorch's constructors do not have.
-KEYWORD_ONLY = ("clip_norm", "clip_value", "ema_decay", "accumulate")
+KEYWORD_ONLY = (
+    "clip_norm", "clip_value", "ema_decay", "accumulate", "swa_start", "swa_freq", "frozen", "l1", "l2", "orthogonal",
+    "non_negative", "unit_norm",
+)  # fmt: skip
 
 TYPES = {
     "integer": "int",
@@ -171,13 +174,12 @@ def _text_class(entry: Entry, base: str) -> list[str]:
     """A loss, optimizer or schedule: its constructor makes the library's text."""
     lines = ["", "", f"class {entry.class_name}({base}):"] + _docstring(entry, "    ", False)
     lines += [""] + _signature("    def __init__", ["self"] + _arguments(entry.attributes), " -> None:")
-    values = ", ".join(f"{item.name!r}: {item.name}" for item in entry.attributes)
-    call = f"        super().__init__(phrase({entry.kind!r}, {{{values}}}))"
-    if len(call) <= 118:
-        return lines + [call]
+    literals = [(item.name, _literal(item)) for item in entry.attributes]
+    defaults = ", ".join(f"{name!r}: {literal}" for name, literal in literals if literal not in (None, "None"))
     lines.append("        values = {")
     lines += [f"            {item.name!r}: {item.name}," for item in entry.attributes]
-    return lines + ["        }", f"        super().__init__(phrase({entry.kind!r}, values))"]
+    lines += ["        }", f"        super().__init__(phrase({entry.kind!r}, values, {{{defaults}}}))"]
+    return lines
 
 
 def _function(entry: Entry) -> list[str]:

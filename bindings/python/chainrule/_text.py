@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numbers
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -31,8 +31,11 @@ def attribute_text(attributes: Mapping[str, Any]) -> str:
     return " ".join(f"{name}={value_text(value)}" for name, value in attributes.items() if value is not None)
 
 
-def phrase(kind: str, attributes: Mapping[str, Any]) -> str:
-    """A kind with its attributes: "adam lr=0.001"."""
+def phrase(kind: str, attributes: Mapping[str, Any], defaults: Optional[Mapping[str, Any]] = None) -> str:
+    """A kind with its attributes, but for those that are as by default: "adam lr=0.001"."""
+    if defaults:
+        same = [name for name, value in defaults.items() if type(attributes[name]) is type(value) and attributes[name] == value]
+        attributes = {name: value for name, value in attributes.items() if name not in same}
     return f"{kind} {attribute_text(attributes)}".strip()
 
 

@@ -1,13 +1,13 @@
-"""The optimizers, with PyTorch's argument names and defaults, and gradient clipping."""
+"""What all optimizers have. The optimizers themselves are in ``_generated``, made from the library's catalog.
+"""
 
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING, Any, Optional
+from typing import TYPE_CHECKING, Any
 
 from ._errors import check
 from ._library import c_text, ffi, lib
-from ._text import phrase
 
 if TYPE_CHECKING:
     from .model import Model
@@ -72,103 +72,6 @@ class Optimizer:
     def __setstate__(self, state: dict[str, Any]) -> None:
         Optimizer.__init__(self, state["text"])
         self.lr = state["lr"]
-
-
-class SGD(Optimizer):
-    """Gradient descent: v = momentum v + (1 - dampening) g, w = w - lr v."""
-
-    def __init__(
-        self,
-        lr: float = 1e-3,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        weight_decay: float = 0.0,
-        nesterov: bool = False,
-        *,
-        clip_norm: Optional[float] = None,
-        clip_value: Optional[float] = None,
-    ) -> None:
-        settings = {
-            "lr": lr,
-            "momentum": momentum,
-            "dampening": dampening,
-            "weight_decay": weight_decay,
-            "nesterov": nesterov,
-            "clip_norm": clip_norm,
-            "clip_value": clip_value,
-        }
-        super().__init__(phrase("sgd", settings))
-
-
-class Adam(Optimizer):
-    """Steps along the running mean of gradients over the root of that of their squares.
-    ``weight_decay`` is added to the gradient."""
-
-    _kind = "adam"
-
-    def __init__(
-        self,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        *,
-        clip_norm: Optional[float] = None,
-        clip_value: Optional[float] = None,
-    ) -> None:
-        settings = {
-            "lr": lr,
-            "betas": betas,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "clip_norm": clip_norm,
-            "clip_value": clip_value,
-        }
-        super().__init__(phrase(self._kind, settings))
-
-
-class AdamW(Adam):
-    """Adam with the weight decay taken from the weights themselves: w = w - lr weight_decay w."""
-
-    _kind = "adamw"
-
-    def __init__(
-        self,
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-        *,
-        clip_norm: Optional[float] = None,
-        clip_value: Optional[float] = None,
-    ) -> None:
-        super().__init__(lr, betas, eps, weight_decay, clip_norm=clip_norm, clip_value=clip_value)
-
-
-class RMSprop(Optimizer):
-    """Steps along the gradient over the root of the running mean of its square."""
-
-    def __init__(
-        self,
-        lr: float = 0.01,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        momentum: float = 0.0,
-        *,
-        clip_norm: Optional[float] = None,
-        clip_value: Optional[float] = None,
-    ) -> None:
-        settings = {
-            "lr": lr,
-            "alpha": alpha,
-            "eps": eps,
-            "weight_decay": weight_decay,
-            "momentum": momentum,
-            "clip_norm": clip_norm,
-            "clip_value": clip_value,
-        }
-        super().__init__(phrase("rmsprop", settings))
 
 
 def as_optimizer(value: Any) -> Optimizer:
