@@ -13,6 +13,10 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case depthwiseWeights
     case unfold
     case fold
+    // Pooling, and resampling along one dimension
+    case poolForward
+    case poolBackward
+    case combineAlong
     // Elementwise
     case unaryForward
     case unaryBackward

@@ -26,6 +26,9 @@ where Scalar: BinaryFloatingPoint & SIMDScalar, MaskStorage: SIMD {
     /// The first half of the lanes, and the second, each lane with a zero behind it.
     var spreadLow: Self { get }
     var spreadHigh: Self { get }
+    /// The lanes of two vectors in turn: of their first halves, and of their second ones.
+    static func interleaveLow(_ a: Self, _ b: Self) -> Self
+    static func interleaveHigh(_ a: Self, _ b: Self) -> Self
 }
 
 extension SIMD16<Float>: KernelVector {
@@ -51,6 +54,8 @@ extension SIMD16<Float>: KernelVector {
     @inline(__always) static func evens(_ a: Self, _ b: Self) -> Self { cr_evens_float16(a, b) }
     @inline(__always) var spreadLow: Self { cr_spread_low_float16(self) }
     @inline(__always) var spreadHigh: Self { cr_spread_high_float16(self) }
+    @inline(__always) static func interleaveLow(_ a: Self, _ b: Self) -> Self { cr_interleave_low_float16(a, b) }
+    @inline(__always) static func interleaveHigh(_ a: Self, _ b: Self) -> Self { cr_interleave_high_float16(a, b) }
 }
 
 extension SIMD8<Double>: KernelVector {
@@ -76,6 +81,8 @@ extension SIMD8<Double>: KernelVector {
     @inline(__always) static func evens(_ a: Self, _ b: Self) -> Self { cr_evens_double8(a, b) }
     @inline(__always) var spreadLow: Self { cr_spread_low_double8(self) }
     @inline(__always) var spreadHigh: Self { cr_spread_high_double8(self) }
+    @inline(__always) static func interleaveLow(_ a: Self, _ b: Self) -> Self { cr_interleave_low_double8(a, b) }
+    @inline(__always) static func interleaveHigh(_ a: Self, _ b: Self) -> Self { cr_interleave_high_double8(a, b) }
 }
 
 extension KernelVector {

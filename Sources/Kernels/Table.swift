@@ -21,6 +21,9 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .depthwiseWeights: depthwiseWeightsKernel
     case .unfold: unfoldKernel
     case .fold: foldKernel
+    case .poolForward: poolForwardKernel
+    case .poolBackward: poolBackwardKernel
+    case .combineAlong: combineAlongKernel
     case .unaryForward: unaryForwardKernel
     case .unaryBackward: unaryBackwardKernel
     case .binaryFlat: binaryFlatKernel

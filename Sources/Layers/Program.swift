@@ -129,6 +129,14 @@ public final class Program {
         return value(bytes: calls.count * MemoryLayout<KernelCall>.stride, home: .table(tables.count - 1))
     }
 
+    /// Whole numbers that kernels read, kept as long as the program.
+    public func table(of numbers: [Int]) -> Value {
+        let pointer = UnsafeMutablePointer<Int>.allocate(capacity: max(numbers.count, 1))
+        pointer.initialize(from: numbers, count: numbers.count)
+        tables.append(UnsafeMutableRawPointer(pointer))
+        return value(bytes: numbers.count * MemoryLayout<Int>.stride, home: .table(tables.count - 1))
+    }
+
     /// Numbers that kernels read, in the program's type, kept as long as the program.
     public func constant(_ numbers: [Double]) -> Value {
         let memory = UnsafeMutableRawPointer.allocate(byteCount: max(numbers.count * elementSize, 64), alignment: 64)

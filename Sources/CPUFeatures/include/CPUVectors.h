@@ -75,6 +75,20 @@ CR_INLINE cr_double8 cr_spread_high_double8(cr_double8 a) {
   return __builtin_shufflevector(a, (cr_double8)0, 4, 12, 5, 13, 6, 14, 7, 15);
 }
 
+/* The elements of two vectors in turn, of their first halves and of their second ones. */
+CR_INLINE cr_float16 cr_interleave_low_float16(cr_float16 a, cr_float16 b) {
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+CR_INLINE cr_float16 cr_interleave_high_float16(cr_float16 a, cr_float16 b) {
+  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+}
+CR_INLINE cr_double8 cr_interleave_low_double8(cr_double8 a, cr_double8 b) {
+  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+}
+CR_INLINE cr_double8 cr_interleave_high_double8(cr_double8 a, cr_double8 b) {
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+}
+
 /* Products of the low halves of 64 bits. */
 CR_INLINE cr_words8 cr_multiply_words(cr_words8 a, cr_words8 b) {
 #if defined(__AVX512F__)
