@@ -37,7 +37,7 @@ struct CatalogEntry {
         OptimizerCatalog.all.map {
             CatalogEntry(kind: $0.kind, attributes: $0.attributes + commonOptimizerAttributes, documentation: $0.documentation)
         },
-        MetricCatalog.all.map { CatalogEntry(kind: $0.kind, documentation: $0.documentation) },
+        MetricCatalog.all.map { CatalogEntry(kind: $0.kind, attributes: $0.attributes, documentation: $0.documentation) },
         Initializer.catalog.map { CatalogEntry(kind: $0.kind, documentation: $0.description) },
     ]
 

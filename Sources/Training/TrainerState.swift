@@ -43,8 +43,7 @@ extension Trainer {
         let step = try integer("chainrule_step")
         let epoch = try integer("chainrule_epoch")
         let batch = try integer("chainrule_batch")
-        metricsText = metadata["chainrule_metrics"] ?? ""
-        metrics = try MetricCatalog.parse(metricsText)
+        try setMetrics(metadata["chainrule_metrics"] ?? "")
         self.seed = seed
         update.lr = lr
         update.step = step
