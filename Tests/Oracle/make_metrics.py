@@ -109,8 +109,9 @@ def of_classes(rows, classes, weighted, kind, loss="cross_entropy", absent=()):
     actual = random.choice(present, rows)
     actual[: len(present)] = present
     x[np.arange(rows), actual] += np.where(random.random(rows) < 0.4, 1.5, 0)
-    # Two classes: no two rows of the same difference, whose softmax the last bit of exp would tell apart.
-    x = random.normal(size=x.shape) + x if classes == 2 else np.round(x, 1)
+    # No two rows of the same differences, whose softmax the last bit of exp would tell apart. Equal scores
+    # come where predictions are probabilities themselves, and in the numbers of of_yes_and_no.
+    x = x + random.normal(size=x.shape) / 8
     weight = weights(rows, weighted)
     if loss == "nll":
         x = np.log(softmax(x))
