@@ -417,7 +417,16 @@ chainrule_status chainrule_trainer_create(chainrule_model *model, const char *lo
                                           chainrule_trainer **trainer);
 void chainrule_trainer_free(chainrule_trainer *trainer);
 
-/* Metrics for fit and evaluate, separated by spaces: "accuracy mae". "" for none. */
+/* Metrics for fit and evaluate, separated by spaces, each with its attributes behind it: "accuracy top_k
+   k=5 f1 average=macro". "" for none. Each is exact over the whole set, as scikit-learn computes it, with
+   sample weights. A series has the metric's kind as its name; a kind that comes more than once has its
+   attributes in the names, as they are written: "top_k_k=2", "top_k_k=5".
+   The class of several columns is the largest, and so it is of targets that are no labels; one column says
+   yes above the loss's threshold (0 for logits, else 0.5); several columns under bce, bce_with_logits,
+   soft_margin, multilabel_soft_margin and focal's sigmoid are each a yes or no. log_loss, roc_auc and
+   average_precision see probabilities as the loss does: the softmax under cross_entropy, the sigmoid under
+   bce_with_logits, exp under nll, numbers as they are under other losses; roc_auc is one class against the
+   rest. roc_auc, average_precision and median_error keep the scores of the whole set. */
 chainrule_status chainrule_trainer_set_metrics(chainrule_trainer *trainer, const char *metrics);
 
 /* Seed of dropout and shuffling; the default is the model's seed. */

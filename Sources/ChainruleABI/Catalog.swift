@@ -39,7 +39,7 @@ struct CatalogEntry {
                 kind: $0.kind, className: $0.className, attributes: $0.attributes + commonOptimizerAttributes,
                 documentation: $0.documentation)
         },
-        MetricCatalog.all.map { CatalogEntry(kind: $0.kind, documentation: $0.documentation) },
+        MetricCatalog.all.map { CatalogEntry(kind: $0.kind, attributes: $0.attributes, documentation: $0.documentation) },
         Initializer.catalog.map { CatalogEntry(kind: $0.kind, documentation: $0.description) },
         ScheduleCatalog.all.map {
             CatalogEntry(

@@ -14,6 +14,7 @@ struct BinaryCrossEntropyWithLogits: Loss {
             "pos_weight", .reals, optional: true, "what positive answers count: a number for each column of the last dimension, or one"),
     ]
     var decisionThreshold: Double { 0 }
+    var link: PredictionLink { .sigmoid }
 
     let weight: [Double]
     let positive: [Double]
@@ -43,6 +44,7 @@ struct BinaryCrossEntropy: Loss {
     static let className: String? = "BCELoss"
     static let documentation = "-t log(p) - (1 - t) log(1 - p) of probabilities p; logarithms are at least -100"
     static let attributes: [AttributeSpecification] = [columnWeight, .reduction]
+    var link: PredictionLink { .probabilities }
 
     let weight: [Double]
     init(_ attributes: Attributes) throws(ChainruleError) { weight = try Self.weights(attributes, "weight") }

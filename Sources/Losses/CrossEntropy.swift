@@ -34,6 +34,8 @@ struct CrossEntropy: Loss {
         classWeights = try Self.weights(attributes, attributes.has("weight") ? "weight" : "class_weights")
     }
 
+    var link: PredictionLink { .softmax }
+
     func targets(
         for predictions: [Shape], integers: [Bool], freeSize: Int
     ) throws(ChainruleError) -> [TargetSpecification] {

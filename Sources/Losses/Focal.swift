@@ -44,6 +44,7 @@ struct Focal: Loss {
     }
 
     var decisionThreshold: Double { 0 }
+    var link: PredictionLink { isSoftmax ? .softmax : .sigmoid }
 
     func targets(
         for predictions: [Shape], integers: [Bool], freeSize: Int

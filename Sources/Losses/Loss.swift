@@ -62,8 +62,10 @@ public protocol Loss: Sendable {
 
     /// Whether the first prediction and the target can be compared by metrics.
     var isComparable: Bool { get }
-    /// Predictions above it mean "yes", for accuracy.
+    /// Predictions above it mean "yes", for metrics.
     var decisionThreshold: Double { get }
+    /// How metrics get probabilities from predictions.
+    var link: PredictionLink { get }
 
     func emit(_ emit: LossEmitter)
 }
@@ -76,6 +78,7 @@ extension Loss {
     public static var freeTarget: Int? { nil }
     public var isComparable: Bool { Self.targetRoles.count == 1 && Self.predictionRoles.count == 1 }
     public var decisionThreshold: Double { 0.5 }
+    public var link: PredictionLink { .scores }
     public func check(_ target: (Int) -> UnsafePointer<Int32>?, sizes: (Int) -> Int, batch: Int) throws(ChainruleError) {}
 
     /// One target of the predictions' shape.
@@ -117,6 +120,19 @@ extension Loss {
             throw ChainruleError(.attribute, "\(kind)'s \(name)", expected: "\(count) numbers", got: "\(list.count)")
         }
     }
+}
+
+/// What a loss takes its predictions for.
+public enum PredictionLink: Sendable {
+    /// Numbers that mean no probabilities, or only by accident.
+    case scores
+    /// Each a yes or no of its own.
+    case probabilities, sigmoid
+    /// One of several classes, which are dimension 1.
+    case softmax, logProbabilities
+
+    public var isColumnwise: Bool { self == .probabilities || self == .sigmoid }
+    public var hasClasses: Bool { self == .softmax || self == .logProbabilities }
 }
 
 /// How the losses of samples become one number.

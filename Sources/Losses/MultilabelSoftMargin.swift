@@ -14,6 +14,7 @@ struct MultilabelSoftMargin: Loss {
         AttributeSpecification("weight", .reals, optional: true, "what each class counts"), .reduction,
     ]
     var decisionThreshold: Double { 0 }
+    var link: PredictionLink { .sigmoid }
 
     let weight: [Double]
     init(_ attributes: Attributes) throws(ChainruleError) { weight = try Self.weights(attributes, "weight") }

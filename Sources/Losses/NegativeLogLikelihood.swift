@@ -23,6 +23,8 @@ struct NegativeLogLikelihood: Loss {
         classWeights = try Self.weights(attributes, "weight")
     }
 
+    var link: PredictionLink { .logProbabilities }
+
     func targets(
         for predictions: [Shape], integers: [Bool], freeSize: Int
     ) throws(ChainruleError) -> [TargetSpecification] {

@@ -23,7 +23,7 @@ struct EarlyStopping {
                 .notFound, "the monitored series", expected: "one of \(names.joined(separator: ", "))", got: "\"\(wanted)\"")
         }
         column = found
-        largerIsBetter = trainer.metrics.contains { $0.largerIsBetter && wanted.hasSuffix($0.kind) }
+        largerIsBetter = trainer.largerIsBetter(found % trainer.measureNames.count)
         patience = options.patience
         minDelta = options.minDelta
         keeps = options.restoresBest

@@ -32,10 +32,16 @@ extension Trainer {
             try executor.runForward(entry.plan)
             executor.run(entry.plan, .loss)
             totals.add(entry, self)
-            measure(measures, entry, batch: batch)
+            try measure(measures, entry)
             first += batch
         }
-        return [totals.value] + measures.map { $0.value }
+        return try values(totals, measures)
+    }
+
+    func values(_ totals: LossTotals, _ measures: [any Metric]) throws(ChainruleError) -> [Double] {
+        var list = [totals.value]
+        for measure in measures { list.append(try measure.value()) }
+        return list
     }
 
     private func evaluationStep(_ source: DataSource) -> Int {
@@ -58,12 +64,17 @@ extension Trainer {
         var names = ["loss"]
         for trained in measured {
             let prefix = losses.count == 1 ? "" : model.nodes[model.outputs[trained.firstOutput]].name + "_"
-            names += metrics.map { prefix + $0.kind }
+            names += metrics.map { prefix + $0.name }
         }
         return names
     }
 
-    func makeMeasures() -> [any Metric] { measured.flatMap { _ in metrics.map { $0.init() } } }
+    /// Whether the measure at this place in `measureNames` is better when it's larger.
+    func largerIsBetter(_ index: Int) -> Bool {
+        index > 0 && !metrics.isEmpty && metrics[(index - 1) % metrics.count].type.largerIsBetter
+    }
+
+    func makeMeasures() -> [any Metric] { measured.flatMap { _ in metrics.map { $0.make() } } }
 
     /// Refuses metrics where no loss has anything for them to compare.
     public func setMetrics(_ text: String) throws(ChainruleError) {
@@ -73,12 +84,15 @@ extension Trainer {
                 .invalidArgument, "the metrics", expected: "none: the loss has no target that a prediction could be compared with",
                 got: "\"\(text)\"")
         }
+        for trained in measured {
+            for choice in list { try choice.make().check(trained.metricTask) }
+        }
         metrics = list
         metricsText = text
     }
 
     /// Adds the batch whose forward pass has just run.
-    func measure(_ measures: [any Metric], _ entry: StepPlan, batch: Int) {
+    func measure(_ measures: [any Metric], _ entry: StepPlan) throws(ChainruleError) {
         guard !metrics.isEmpty else { return }
         for (place, trained) in measured.enumerated() {
             let slot = inputCount + trained.firstTarget
@@ -87,47 +101,43 @@ extension Trainer {
             else { continue }
             let shape = entry.outputShapes[trained.firstOutput]
             let weights = entry.key.hasWeights ? entry.plan.externalAddress(inputCount + targetCount) : nil
-            let view = entry.expected[slot].labels == nil
-                ? numbers(shape, address, target, weights, trained.loss.decisionThreshold)
-                : labelled(shape, address, target.assumingMemoryBound(to: Int32.self), weights, trained.loss.decisionThreshold)
-            for index in metrics.indices { measures[place * metrics.count + index].add(view) }
+            let view = metricBatch(
+                shape, address, target, isLabels: entry.expected[slot].labels != nil, weights: weights.map { reader($0) },
+                trained.loss)
+            for index in metrics.indices { try measures[place * metrics.count + index].add(view) }
         }
     }
 
-    private func numbers(
-        _ shape: Shape, _ address: UnsafeMutableRawPointer, _ target: UnsafeMutableRawPointer,
-        _ weights: UnsafeMutableRawPointer?, _ threshold: Double
+    /// Classes [batch, classes, d1, ...] with labels [batch, d1, ...] or numbers of the same shape: a row for
+    /// each position. Other predictions: a row for each sample.
+    private func metricBatch(
+        _ shape: Shape, _ address: UnsafeMutableRawPointer, _ target: UnsafeMutableRawPointer, isLabels: Bool,
+        weights: ((Int) -> Double)?, _ loss: any Loss
     ) -> MetricBatch {
-        let rows = shape.rank > 0 ? shape[0] : 1
-        return MetricBatch(
-            rows: rows, columns: rows > 0 ? shape.elementCount / rows : 0, prediction: reader(address), target: reader(target),
-            labels: nil, weight: weights.map { reader($0) }, threshold: threshold)
-    }
-
-    /// Classes [batch, classes, d1, ...] and labels [batch, d1, ...]: a row for each label. Ignored ones
-    /// count nothing.
-    private func labelled(
-        _ shape: Shape, _ address: UnsafeMutableRawPointer, _ labels: UnsafePointer<Int32>,
-        _ weights: UnsafeMutableRawPointer?, _ threshold: Double
-    ) -> MetricBatch {
+        let samples = shape.rank > 0 ? shape[0] : 1
+        var batch = MetricBatch(
+            rows: samples, columns: samples > 0 ? shape.elementCount / samples : 0, prediction: reader(address),
+            threshold: loss.decisionThreshold, link: loss.link)
+        let labels = isLabels ? UnsafePointer(target.assumingMemoryBound(to: Int32.self)) : nil
+        batch.labels = labels
+        batch.target = isLabels ? nil : reader(target)
+        batch.weight = weights
+        guard shape.rank >= 2, isLabels || loss.link.hasClasses else { return batch }
         let classes = shape[1]
         let positions = shape.dimensions.dropFirst(2).reduce(1, *)
-        let rows = shape[0] * positions
-        let read = reader(address)
-        let weight = weights.map { reader($0) }
-        let hasIgnored = (0..<rows).contains { labels[$0] < 0 }
-        return MetricBatch(
-            rows: rows, columns: classes,
-            prediction: positions == 1
-                ? read
-                : { index in
-                    let (row, column) = (index / classes, index % classes)
-                    return read((row / positions * classes + column) * positions + row % positions)
-                },
-            target: nil, labels: labels,
-            weight: weight == nil && !hasIgnored
-                ? nil : { row in labels[row] < 0 ? 0 : weight?(row / positions) ?? 1 },
-            threshold: threshold)
+        batch.rows = samples * positions
+        batch.columns = classes
+        guard positions != 1 else { return batch }
+        func atPosition(_ read: @escaping (Int) -> Double) -> (Int) -> Double {
+            { index in
+                let (row, column) = (index / classes, index % classes)
+                return read((row / positions * classes + column) * positions + row % positions)
+            }
+        }
+        batch.prediction = atPosition(batch.prediction)
+        batch.target = batch.target.map { atPosition($0) }
+        if let weights { batch.weight = { row in weights(row / positions) } }
+        return batch
     }
 
     private func reader(_ address: UnsafeMutableRawPointer) -> (Int) -> Double {

@@ -162,7 +162,7 @@ private struct Fit {
                 try data.load(entry, first: first, batch: count, order: shuffled.map { UnsafePointer($0) })
                 progress.loss = try trainer.step(entry)
                 totals.add(entry, trainer)
-                trainer.measure(measures, entry, batch: count)
+                try trainer.measure(measures, entry)
             }
             progress.batch = trainer.batchInEpoch
             trainer.batchInEpoch += 1
@@ -179,7 +179,7 @@ private struct Fit {
         }
         trainer.epoch += 1
         trainer.batchInEpoch = 0
-        return try finish(number, [totals.value] + measures.map { $0.value }, progress)
+        return try finish(number, try trainer.values(totals, measures), progress)
     }
 
     private mutating func finish(_ number: Int, _ values: [Double], _ progress: Progress) throws(ChainruleError) -> Bool {

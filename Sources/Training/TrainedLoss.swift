@@ -19,6 +19,15 @@ struct TrainedLoss {
     var firstOutput: Int { outputs.lowerBound }
     var firstTarget: Int { targets.lowerBound }
 
+    /// What metrics have before them.
+    var metricTask: MetricTask {
+        let shape = shapes[0]
+        let hasClasses = shape.rank >= 2 && (loss.link.hasClasses || labelMask != 0)
+        return MetricTask(
+            columns: hasClasses ? shape[1] : shape.dimensions.dropFirst().reduce(1, *), link: loss.link,
+            loss: type(of: loss).kind)
+    }
+
     /// What the targets must be, with the open batch.
     func specifications(integers: [Bool], freeSize: Int) throws(ChainruleError) -> [TargetSpecification] {
         try loss.targets(for: shapes, integers: integers, freeSize: freeSize)

@@ -19,7 +19,7 @@ public final class Trainer: @unchecked Sendable {
     public let executor: Executor
     /// Held by whoever trains or evaluates.
     public let lock = ReaderLock()
-    public var metrics: [any Metric.Type] = []
+    public var metrics: [MetricChoice] = []
     public var metricsText = ""
     public var seed: UInt64
     /// Sets the learning rate from step to step; nil: nothing does.

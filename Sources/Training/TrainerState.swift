@@ -56,8 +56,7 @@ extension Trainer {
         }
         let epoch = try integer("chainrule_epoch")
         let batch = try integer("chainrule_batch")
-        metricsText = metadata["chainrule_metrics"] ?? ""
-        metrics = try MetricCatalog.parse(metricsText)
+        try setMetrics(metadata["chainrule_metrics"] ?? "")
         if let text = metadata["chainrule_schedule"] {
             schedule = try ScheduleState(try ScheduleChoice(text), text: metadata["chainrule_schedule_state"] ?? "")
         }

@@ -282,3 +282,29 @@ def test_memory_is_known_before_training():
     assert memory["total"] >= memory["parameters"] + memory["activations"]
     with pytest.raises(ValueError):
         model.memory(-1)
+
+
+def test_metrics_with_attributes():
+    random = np.random.default_rng(3)
+    x = random.normal(size=(50, 4)).astype(np.float32)
+    y = random.integers(0, 4, 50)
+    model = cr.Sequential(cr.Linear(4, 4), seed=0)
+    model.compile("cross_entropy", "sgd", metrics=["accuracy", "top_k k=1", "top_k k=3", "f1 average=micro"])
+    assert model.metrics == ("accuracy", "top_k k=1", "top_k k=3", "f1 average=micro")
+    result = model.evaluate(x, y)
+    assert set(result) == {"loss", "accuracy", "top_k_k=1", "top_k_k=3", "f1"}
+    assert result["accuracy"] == result["top_k_k=1"] == pytest.approx(result["f1"]) and result["top_k_k=3"] > 0.5
+    history = model.fit(x, y, epochs=1, verbose=0)
+    assert set(history) == set(result)
+    model.compile("cross_entropy", "sgd", metrics="accuracy top_k k=3 kappa weights=linear")
+    assert set(model.evaluate(x, y)) == {"loss", "accuracy", "top_k", "kappa"}
+    with pytest.raises(cr.ArgumentError, match="average"):
+        model.compile("cross_entropy", "sgd", metrics="f1")
+    with pytest.raises(cr.AttributeTextError, match="need a loss of the library"):
+        model.compile(lambda prediction, target: (0.0, 0 * prediction), "sgd", metrics="top_k k=2")
+    matrix = cr.confusion_matrix(model.predict(x), y)
+    assert matrix.shape == (4, 4) and matrix.sum() == 50
+    assert np.trace(matrix) == np.sum(model.predict(x).argmax(1) == y)
+    assert cr.confusion_matrix([0, 1, 1], [0, 1, 0], [1, 2, 0.5]).tolist() == [[1, 0.5], [0, 2]]
+    with pytest.raises(ValueError, match="0 or more"):
+        cr.confusion_matrix([0, -1], [0, 1])

@@ -37,6 +37,7 @@ from ._layer import Layer
 from ._functions import abs, concat, cos, exp, log, matmul, maximum, mean, sin, sqrt, sum, transpose
 from ._generated import *  # noqa: F403  (each layer, loss, optimizer and operation of the catalog)
 from ._generated import __all__ as _from_catalog
+from ._metrics import confusion_matrix
 from ._settings import __version__, cpu_level, describe, get_num_threads, set_num_threads
 from ._symbols import Constant, Input, Node, Parameter
 from .callbacks import Callback, EarlyStopping
@@ -59,6 +60,7 @@ __all__ = [
     "CancelledError",
     "concat",
     "check_gradients",
+    "confusion_matrix",
     "Constant",
     "CustomLayer",
     "cos",

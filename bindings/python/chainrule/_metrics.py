@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 import numpy as np
 
@@ -68,13 +68,50 @@ def check_names(names: tuple[str, ...]) -> None:
     """Raises ValueError for a metric that doesn't exist."""
     for name in names:
         if name not in METRICS:
-            raise make_error(AttributeTextError, f"unknown metric {name!r}; there are {', '.join(METRICS)}")
+            sentence = f"there is no metric {name!r} with a Python loss, only {', '.join(METRICS)}"
+            raise make_error(AttributeTextError, f"{sentence}; the others need a loss of the library")
 
 
 def metric_names(metrics: Union[str, Sequence[str]]) -> tuple[str, ...]:
-    """Metrics given as a text or a list."""
-    names = tuple(metrics.split() if isinstance(metrics, str) else metrics)
-    for name in names:
-        if not isinstance(name, str):
-            raise TypeError(f"metrics are names such as 'accuracy'; got {name!r}")
-    return names
+    """Metrics given as a text or a list, each with its attributes: ("accuracy", "top_k k=5")."""
+    names: list[str] = []
+    for text in [metrics] if isinstance(metrics, str) else metrics:
+        if not isinstance(text, str):
+            raise TypeError(f"metrics are names such as 'accuracy' or 'top_k k=5'; got {text!r}")
+        for word in text.split():
+            if "=" in word and names:
+                names[-1] += " " + word
+            else:
+                names.append(word)
+    return tuple(names)
+
+
+def series_names(names: tuple[str, ...]) -> list[str]:
+    """What the library calls their series: the kind, with its attributes where it comes more than once."""
+    kinds = [name.split()[0] for name in names]
+    return [kind if kinds.count(kind) == 1 else "_".join(name.split()) for kind, name in zip(kinds, names)]
+
+
+def confusion_matrix(prediction: Any, target: Any, sample_weight: Any = None) -> np.ndarray:
+    """How often (or with how much weight) each class, a row, was taken for each class, a column.
+
+    ``prediction``: scores [n, classes], of which the largest counts, or classes [n]. ``target``: labels [n], or
+    [n, classes] like the scores.
+    """
+    predicted, actual = (np.asarray(array) for array in (prediction, target))
+    classes = max((array.shape[1] for array in (predicted, actual) if array.ndim == 2), default=0)
+    predicted, actual = (array.argmax(axis=1) if array.ndim == 2 else array for array in (predicted, actual))
+    for name, array in (("prediction", predicted), ("target", actual)):
+        if array.ndim != 1 or array.dtype.kind not in "iub":
+            raise ValueError(f"{name} must be classes [n] or scores [n, classes]; got {array.dtype} {array.shape}")
+        if array.size and array.min() < 0:
+            raise ValueError(f"{name} must have classes of 0 or more; got {array.min()}")
+    if len(predicted) != len(actual):
+        raise ValueError(f"prediction and target must be as long as each other; got {len(predicted)} and {len(actual)}")
+    if predicted.size:
+        classes = max(classes, int(predicted.max()) + 1, int(actual.max()) + 1)
+    weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    if weight is not None and weight.shape != actual.shape:
+        raise ValueError(f"sample_weight must have a number for each sample, {actual.shape}; got {weight.shape}")
+    places = actual.astype(np.int64) * classes + predicted.astype(np.int64)
+    return np.bincount(places, weights=weight, minlength=classes * classes).reshape(classes, classes)

@@ -14,7 +14,7 @@ from ._build import TensorInfo, check_seed
 from ._custom_loss import CustomTraining
 from ._errors import StateError, check, make_error, raise_failure
 from ._library import NULL, c_text, ffi, lib
-from ._metrics import metric_names
+from ._metrics import metric_names, series_names
 from .history import History
 from .losses import Loss, as_target_of, loss_texts, target_roles
 from .optimizers import Optimizer, Trainer, as_optimizer
@@ -58,8 +58,10 @@ class Training:
         ``loss`` is a text ("cross_entropy label_smoothing=0.1"), a cr.Loss, one of them for each output,
         "none" (or None) to minimise the single scalar output itself, or a function: called with the
         prediction and the target (and the sample weights, if given to fit) it returns the loss and its
-        gradient in the prediction, both NumPy. ``metrics``: "accuracy", "mse", "mae", "r2". ``seed`` is of
-        dropout and shuffling; the default is the model's. ``schedule`` sets the learning rate from step
+        gradient in the prediction, both NumPy. ``metrics``: names with their attributes, such as
+        ["accuracy", "top_k k=5", "f1 average=macro"]; cr.describe("metrics") lists them. With a function as
+        the loss there are "accuracy", "mse", "mae" and "r2". ``seed`` is of dropout and shuffling; the default
+        is the model's. ``schedule`` sets the learning rate from step
         to step: "cosine T_max=100 per=step warmup=500".
         """
         optimizer = as_optimizer(optimizer)
@@ -150,14 +152,16 @@ class Training:
 
     def evaluate(self, x: Any = None, y: Any = None, sample_weight: Any = None) -> dict[str, float]:
         """The loss and the metrics over all samples: {"loss": ..., "accuracy": ...}; with several outputs
-        each metric of each, under "output_metric"."""
+        each metric of each, under "output_metric". A kind of metric that is measured more than once has its
+        attributes in its names: "top_k_k=2", "top_k_k=5"."""
         self._require_compiled()
         if self._custom is not None:
             return self._custom.evaluate(self, x, y, sample_weight)
         batch = self._as_batch(x, y, sample_weight)
-        names = ["loss", *self.metrics]
+        series = series_names(self.metrics)
+        names = ["loss", *series]
         if len(self._outputs) > 1:
-            names = ["loss", *(f"{info.name}_{metric}" for info in self._outputs for metric in self.metrics)]
+            names = ["loss", *(f"{info.name}_{metric}" for info in self._outputs for metric in series)]
         values = ffi.new("double[]", len(names))
         check(
             lib.chainrule_trainer_evaluate(
