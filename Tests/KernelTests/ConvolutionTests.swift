@@ -254,7 +254,7 @@ import Testing
                             }
                         call.pointers[slot] = array.pointer
                     }
-                    withUnsafePointer(to: call) { set[step.kernel]($0, 0, step.pieces, freshScratch()) }
+                    withUnsafePointer(to: call) { call in withFreshScratch { set[step.kernel](call, 0, step.pieces, $0) } }
                 }
                 let got = result.array(T.self)
                 expectClose(got, expected, factor: Double(g.depth), "\(one) \(set.level)")

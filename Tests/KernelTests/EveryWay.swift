@@ -61,9 +61,9 @@ func everyWay(
             setup(&call)
             withUnsafePointer(to: call) { call in
                 if oneByOne {
-                    for piece in (0..<pieces).reversed() { set[name](call, piece, piece + 1, freshScratch()) }
+                    for piece in (0..<pieces).reversed() { withFreshScratch { set[name](call, piece, piece + 1, $0) } }
                 } else {
-                    set[name](call, 0, pieces, freshScratch())
+                    withFreshScratch { set[name](call, 0, pieces, $0) }
                 }
             }
             for (slot, result) in results {
@@ -80,12 +80,14 @@ func everyWay(
     }
 }
 
-/// A thread's workspace, full of NaNs that no result may show.
-func freshScratch() -> UnsafeMutableRawPointer {
-    memset(scratchMemory, 0xff, kernelScratchBytes)
-    return scratchMemory
+/// Calls a kernel with a workspace that no other test uses at the same time (tests run in parallel), full of
+/// NaNs that no result may show.
+func withFreshScratch(_ body: (UnsafeMutableRawPointer) -> Void) {
+    let scratch = UnsafeMutableRawPointer.allocate(byteCount: kernelScratchBytes, alignment: 64)
+    defer { scratch.deallocate() }
+    memset(scratch, 0xff, kernelScratchBytes)
+    body(scratch)
 }
-nonisolated(unsafe) private let scratchMemory = UnsafeMutableRawPointer.allocate(byteCount: kernelScratchBytes, alignment: 64)
 
 protocol TestScalar: BinaryFloatingPoint {
     static var isDouble: Bool { get }
