@@ -3,11 +3,11 @@
 import KernelInterface
 
 #if AVX512
-public let tileSizes = TileSizes(rows: 12, vectors: 2)
+public let tileSizes = TileSizes(rows: 12, vectors: 2, vectorBytes: 64)
 #elseif AVX2
-public let tileSizes = TileSizes(rows: 6, vectors: 1)
+public let tileSizes = TileSizes(rows: 6, vectors: 1, vectorBytes: 64)
 #else
-public let tileSizes = TileSizes(rows: 3, vectors: 1)
+public let tileSizes = TileSizes(rows: 4, vectors: 2, vectorBytes: 16)
 #endif
 
 public func kernel(_ name: KernelName) -> Kernel {
