@@ -16,6 +16,10 @@ let levels: [(module: String, flags: [String], define: String)] = [
 let levels: [(module: String, flags: [String], define: String)] = [("Kernels", [], "BASELINE")]
 #endif
 
+// A function each a section, and none kept but for what uses it: the linker drops what nothing uses and folds
+// what is the same.
+let separate = ["-Xfrontend", "-function-sections", "-Xfrontend", "-internalize-at-link"]
+
 // -Ounchecked and whole-module even in debug builds: the loops over elements are only here.
 let kernelTargets: [Target] = levels.map { level in
     .target(
@@ -27,14 +31,14 @@ let kernelTargets: [Target] = levels.map { level in
             // -fno-math-errno: squareRoot() becomes the vector instruction, not a call that sets errno.
             .unsafeFlags(
                 ["-Ounchecked", "-wmo", "-Xfrontend", "-disable-stack-protector", "-Xcc", "-fno-math-errno"]
-                    + level.flags),
+                    + level.flags + separate),
         ])
 }
 
 // Handles are used by one call at a time (locks see to it), so the run-time check for overlapping
 // accesses would only cost time.
 let core: [SwiftSetting] = [
-    .unsafeFlags(["-enforce-exclusivity=unchecked", "-Xfrontend", "-disable-reflection-metadata"])
+    .unsafeFlags(["-enforce-exclusivity=unchecked", "-Xfrontend", "-disable-reflection-metadata"] + separate)
 ]
 
 // What works when a plan is made and when files are read: small rather than unrolled.
@@ -48,7 +52,7 @@ let package = Package(
     targets: kernelTargets + [
         .systemLibrary(name: "CChainrule", path: "Include"),
         .target(name: "CPUFeatures"),
-        .target(name: "KernelInterface"),
+        .target(name: "KernelInterface", swiftSettings: [.unsafeFlags(separate)]),
         .target(
             name: "KernelDispatch",
             dependencies: ["KernelInterface", "CPUFeatures"] + levels.map { .byName(name: $0.module) },
@@ -77,7 +81,7 @@ let package = Package(
                 "CChainrule", "Training", "Checkpoints", "Graph", "Layers", "Losses", "Optimizers", "Tensors",
                 "KernelDispatch", "CPUFeatures",
             ],
-            exclude: ["exports.map"],
+            exclude: ["exports.map", "sections.ld"],
             swiftSettings: coreSmall,
             linkerSettings: [
                 .unsafeFlags([
@@ -86,6 +90,9 @@ let package = Package(
                     "-Xlinker", "-soname=libchainrule.so.0",
                     "-Xlinker", "-z", "-Xlinker", "nodelete",
                     "-Xlinker", "--gc-sections",
+                    // Nothing unwinds through the library: no exception crosses it, and frames keep their pointers.
+                    "-Xlinker", "\(Context.packageDirectory)/Sources/ChainruleABI/sections.ld",
+                    "-Xlinker", "--no-eh-frame-hdr",
                 ])
             ]),
     ],
