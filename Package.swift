@@ -44,6 +44,10 @@ let core: [SwiftSetting] = [
 // What works when a plan is made and when files are read: small rather than unrolled.
 let coreSmall: [SwiftSetting] = core + [.unsafeFlags(["-Osize"])]
 
+// The standard library's object file with leave to drop what nothing uses of it: scripts/build_library.sh makes it.
+// Without it the library is 0.7 MB larger.
+let standardLibrary = Context.environment["CHAINRULE_SWIFT_OBJECT"].map { [$0] } ?? []
+
 let package = Package(
     name: "Chainrule",
     products: [
@@ -93,7 +97,7 @@ let package = Package(
                     // Nothing unwinds through the library: no exception crosses it, and frames keep their pointers.
                     "-Xlinker", "\(Context.packageDirectory)/Sources/ChainruleABI/sections.ld",
                     "-Xlinker", "--no-eh-frame-hdr",
-                ])
+                ] + standardLibrary)
             ]),
     ],
     swiftLanguageModes: [.v6]
