@@ -38,7 +38,7 @@ let binaryBackwardStridedKernel: Kernel = { call, begin, end, _ in
 private struct Backward<Vector: KernelMath>: BinaryBody {
     typealias V = Vector
     let operands: BinaryRows<V>
-    let z: BinaryRun<V>
+    let z: ElementRun<V>
     let dz: UnsafePointer<V.Scalar>
     let gradient: UnsafeMutablePointer<V.Scalar>
     let isOfX: Bool
@@ -95,8 +95,8 @@ private func backwardFlat<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ ra
 private func backwardStrided<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
     arguments.forEachRun(arguments.input(5), begin, end, V.self) { operands, firstRow, zeros in
         let start = firstRow * operands.columns
-        let z = arguments.has(2) ? BinaryRun<V>(base: arguments.input(2) + start, mask: -1)
-            : BinaryRun<V>(base: UnsafePointer(zeros), mask: 0)
+        let z = arguments.has(2) ? ElementRun<V>(base: arguments.input(2) + start, mask: -1)
+            : ElementRun<V>(base: UnsafePointer(zeros), mask: 0)
         withBinaryOperation(
             arguments.integer(1),
             Backward(

@@ -17,28 +17,20 @@ struct BinaryOperand<V: KernelMath> {
     let nextRow: Int
     let room: UnsafeMutablePointer<V.Scalar>
 
-    @inline(__always) func run(_ row: Int, _ first: Int, _ count: Int) -> BinaryRun<V> {
+    @inline(__always) func run(_ row: Int, _ first: Int, _ count: Int) -> ElementRun<V> {
         let p = base + row * nextRow
-        return step == 1 ? BinaryRun(base: p + first, mask: -1) : prepared(p, first, count)
-    }
-
-    @inline(never) private func prepared(_ p: UnsafePointer<V.Scalar>, _ first: Int, _ count: Int) -> BinaryRun<V> {
+        if step == 1 { return ElementRun(base: p + first, mask: -1) }
         if step == 0 {
             V(repeating: p[0]).store(room)
-            return BinaryRun(base: UnsafePointer(room), mask: 0)
+            return ElementRun(base: UnsafePointer(room), mask: 0)
         }
-        for i in 0..<count { room[i] = p[(first + i) * step] }
-        return BinaryRun(base: UnsafePointer(room), mask: -1)
+        gather(p + first * step, count)
+        return ElementRun(base: UnsafePointer(room), mask: -1)
     }
-}
 
-/// Part of a row: elements one after the other, or (`mask` 0) a vector that stands for all.
-struct BinaryRun<V: KernelMath> {
-    let base: UnsafePointer<V.Scalar>
-    let mask: Int
-
-    @inline(__always) func load(_ index: Int) -> V { V.load(base + (index & mask)) }
-    @inline(__always) func load(_ index: Int, _ count: Int) -> V { V.load(base + (index & mask), count) }
+    @inline(never) private func gather(_ p: UnsafePointer<V.Scalar>, _ count: Int) {
+        for i in 0..<count { room[i] = p[i * step] }
+    }
 }
 
 /// The rows of a call that are walked by constant steps. An array that isn't strided is one row.

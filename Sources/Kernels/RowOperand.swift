@@ -1,5 +1,7 @@
-// An operand of a loop along a row: an array with a step, or one value for all.
+// Operands of loops along a row. A loop over ElementRuns is one loop; over a RowOperand the compiler makes it one for
+// each kind of step, faster where the rows are short and there is little to compute.
 
+/// An array with a step, or one value for all.
 struct RowOperand<V: KernelMath> {
     let base: UnsafePointer<V.Scalar>?
     let step: Int
@@ -28,6 +30,15 @@ struct RowOperand<V: KernelMath> {
         if step == 0 { return value }
         return V.loadStrided(base.unsafelyUnwrapped + index * step, step, count)
     }
+}
+
+/// Part of a row: elements one after the other, or (`mask` 0) a vector that stands for all.
+struct ElementRun<V: KernelMath> {
+    let base: UnsafePointer<V.Scalar>
+    let mask: Int
+
+    @inline(__always) func load(_ index: Int) -> V { V.load(base + (index & mask)) }
+    @inline(__always) func load(_ index: Int, _ count: Int) -> V { V.load(base + (index & mask), count) }
 }
 
 extension Arguments {
