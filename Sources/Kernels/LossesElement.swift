@@ -20,11 +20,12 @@ import KernelInterface
 
 let elementLossKernel: Kernel = { call, begin, end, _ in
     let arguments = Arguments(call)
-    if arguments.isDouble {
-        elementLoss(DoubleVector.self, arguments, begin, end)
-    } else {
-        elementLoss(FloatVector.self, arguments, begin, end)
-    }
+    let isDone =
+        arguments.isDouble
+        ? elementLoss(DoubleVector.self, arguments, begin, end) : elementLoss(FloatVector.self, arguments, begin, end)
+    #if AVX512
+    if !isDone { avx2ElementLoss(call, begin, end) }
+    #endif
 }
 
 let weightSumKernel: Kernel = { call, _, _, _ in
@@ -52,7 +53,8 @@ let lossFinishKernel: Kernel = { call, _, _, _ in
     return sum == 0 ? 0 : 1 / (divisor * sum)
 }
 
-private func elementLoss<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
+/// False, and nothing is done, if AVX-512 leaves the loss to AVX2's code.
+private func elementLoss<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) -> Bool {
     switch unsafeBitCast(UInt8(truncatingIfNeeded: arguments.integer(3)), to: ElementLoss.self) {
     case .meanSquared: elementLoss(MeanSquared.self, NoColumns<V>.self, arguments, begin, end)
     case .absolute: elementLoss(Absolute.self, NoColumns<V>.self, arguments, begin, end)
@@ -63,10 +65,13 @@ private func elementLoss<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ beg
         } else {
             elementLoss(BinaryCrossEntropyWithLogits.self, NoColumns<V>.self, arguments, begin, end)
         }
+    case .smoothAbsolute: elementLoss(SmoothAbsolute.self, NoColumns<V>.self, arguments, begin, end)
+    #if AVX512
+    default: return false
+    #else
     case .binaryCrossEntropyWithPositiveWeights:
         elementLoss(BinaryCrossEntropyWithPositiveWeights.self, Columns<V>.self, arguments, begin, end)
     case .binaryCrossEntropy: elementLoss(BinaryCrossEntropy.self, Columns<V>.self, arguments, begin, end)
-    case .smoothAbsolute: elementLoss(SmoothAbsolute.self, NoColumns<V>.self, arguments, begin, end)
     case .divergence: elementLoss(Divergence.self, NoColumns<V>.self, arguments, begin, end)
     case .divergenceOfLogarithms: elementLoss(DivergenceOfLogarithms.self, NoColumns<V>.self, arguments, begin, end)
     case .poisson: elementLoss(Poisson.self, NoColumns<V>.self, arguments, begin, end)
@@ -78,7 +83,9 @@ private func elementLoss<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ beg
     case .sigmoidFocal: elementLoss(SigmoidFocal.self, NoColumns<V>.self, arguments, begin, end)
     case .gaussian: pairLoss(Gaussian.self, V.self, arguments, begin, end)
     case .marginRanking: pairLoss(MarginRanking.self, V.self, arguments, begin, end)
+    #endif
     }
+    return true
 }
 
 /// What depends on an element's column: how much its loss counts, and a number of the formula.

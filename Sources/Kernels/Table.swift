@@ -31,9 +31,13 @@ public func kernel(_ name: KernelName) -> Kernel? {
     case .softmaxBackward: softmaxBackwardKernel
     case .attentionForward: attentionForwardKernel
     case .attentionBackward: attentionBackwardKernel
+    case .elementLoss: elementLossKernel
     case .crossEntropy: crossEntropyKernel
     case .sgd: sgdKernel
     case .adam: adamKernel
+    case .lion: lionKernel
+    case .rmsprop: rmspropKernel
+    case .adagrad: adagradKernel
     case .recurrentForward: recurrentForwardKernel
     case .recurrentBackward: recurrentBackwardKernel
     case .dropout: dropoutKernel

@@ -74,7 +74,7 @@ struct BackwardRun<Vector: KernelMath>: UnaryRun {
 }
 
 /// Runs `run` with the formula of a function. False, and nothing is done, if there is none: of functions that are
-/// seldom the larger part of a computation AVX-512 has no code of its own, but calls AVX2's (UnaryElsewhere.swift).
+/// seldom the larger part of a computation AVX-512 has no code of its own, but calls AVX2's (Elsewhere.swift).
 @inline(__always)
 func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: Run) -> Bool {
     typealias V = Run.V
@@ -96,6 +96,7 @@ func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: 
     case .exp: run.run(Exp<V>.self)
     case .log: run.run(Log<V>.self)
     case .sqrt: run.run(Sqrt<V>.self)
+    case .rsqrt: run.run(Rsqrt<V>.self)
     case .abs: run.run(Abs<V>.self)
     case .reciprocal: run.run(Reciprocal<V>.self)
     case .square: run.run(Square<V>.self)
@@ -138,7 +139,6 @@ func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: 
     case .exp2: run.run(Exp2<V>.self)
     case .log2: run.run(Log2<V>.self)
     case .log10: run.run(Log10<V>.self)
-    case .rsqrt: run.run(Rsqrt<V>.self)
     case .erfc: run.run(Erfc<V>.self)
     case .sign: run.run(Sign<V>.self)
     case .floor: run.run(Floor<V>.self)

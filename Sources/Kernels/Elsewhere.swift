@@ -1,4 +1,4 @@
-// AVX2's loops over functions of one variable, for AVX-512 to call. They go by names in the object files, so that
+// AVX2's code for what AVX-512 has none of its own for within a kernel. The functions go by names in the object files, so that
 // neither module waits for the other to be compiled; the names hold the module's, as scripts/check_objects.sh wants.
 
 #if AVX2
@@ -24,6 +24,9 @@ public func avx2BackwardDouble(
     _ function: Int, _ a: Double, _ b: Double, _ dy: UnsafePointer<Double>, _ saved: UnsafePointer<Double>,
     _ dx: UnsafeMutablePointer<Double>, _ count: Int
 ) { unaryBackwardDouble(function, a, b, dy, saved, dx, count) }
+
+@_silgen_name("11KernelsAVX2_elementLoss")
+public func avx2ElementLoss(_ call: UnsafeRawPointer, _ begin: Int, _ end: Int) { elementLossKernel(call, begin, end, nil) }
 #endif
 
 #if AVX512
@@ -45,4 +48,7 @@ func avx2BackwardFloat(
 func avx2BackwardDouble(
     _ function: Int, _ a: Double, _ b: Double, _ dy: UnsafePointer<Double>, _ saved: UnsafePointer<Double>,
     _ dx: UnsafeMutablePointer<Double>, _ count: Int)
+
+@_silgen_name("11KernelsAVX2_elementLoss")
+func avx2ElementLoss(_ call: UnsafeRawPointer, _ begin: Int, _ end: Int)
 #endif
