@@ -71,14 +71,14 @@ let package = Package(
         .target(
             name: "Graph",
             dependencies: ["Layers", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures"],
-            swiftSettings: core),
+            swiftSettings: coreSmall),
         .target(name: "Checkpoints", dependencies: ["Graph", "Layers", "Optimizers", "Tensors"], swiftSettings: coreSmall),
         .target(
             name: "Training",
             dependencies: [
                 "Graph", "Layers", "Losses", "Optimizers", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures",
             ],
-            swiftSettings: core),
+            swiftSettings: coreSmall),
         .target(
             name: "ChainruleABI",
             dependencies: [

@@ -54,13 +54,15 @@ private struct Backward<Vector: KernelMath>: BinaryBody {
 
     @inline(__always) private func run(_ formula: (V, V, V, V) -> V) {
         let atOnce = operands.columnsAtOnce
+        let rows = operands.rows, columns = operands.columns
+        let operandX = operands.x, operandY = operands.y
         var start = 0
-        for row in 0..<operands.rows {
+        for row in 0..<rows {
             var first = 0
-            while first < operands.columns {
-                let count = min(atOnce, operands.columns &- first)
-                let x = operands.x.run(row, first, count)
-                let y = operands.y.run(row, first, count)
+            while first < columns {
+                let count = min(atOnce, columns &- first)
+                let x = operandX.run(row, first, count)
+                let y = operandY.run(row, first, count)
                 let dz = dz + start
                 let gradient = gradient + start
                 var i = 0

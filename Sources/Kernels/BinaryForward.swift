@@ -49,13 +49,15 @@ private struct Forward<Vector: KernelMath>: BinaryBody {
 
     @inline(never) func run<Operation: BinaryOperation>(_: Operation.Type) {
         let atOnce = operands.columnsAtOnce
+        let rows = operands.rows, columns = operands.columns
+        let operandX = operands.x, operandY = operands.y
         var z = z
-        for row in 0..<operands.rows {
+        for row in 0..<rows {
             var first = 0
-            while first < operands.columns {
-                let count = min(atOnce, operands.columns &- first)
-                let x = operands.x.run(row, first, count)
-                let y = operands.y.run(row, first, count)
+            while first < columns {
+                let count = min(atOnce, columns &- first)
+                let x = operandX.run(row, first, count)
+                let y = operandY.run(row, first, count)
                 var i = 0
                 while i < count {
                     let rest = count &- i

@@ -56,19 +56,19 @@ let lossFinishKernel: Kernel = { call, _, _, _ in
 /// False, and nothing is done, if AVX-512 leaves the loss to AVX2's code.
 private func elementLoss<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) -> Bool {
     switch unsafeBitCast(UInt8(truncatingIfNeeded: arguments.integer(3)), to: ElementLoss.self) {
-    case .meanSquared: elementLoss(MeanSquared.self, NoColumns<V>.self, arguments, begin, end)
-    case .absolute: elementLoss(Absolute.self, NoColumns<V>.self, arguments, begin, end)
-    case .huber: elementLoss(Huber.self, NoColumns<V>.self, arguments, begin, end)
     case .binaryCrossEntropyWithLogits:
         if arguments.has(3) {
             elementLoss(BinaryCrossEntropyWithLogits.self, Columns<V>.self, arguments, begin, end)
         } else {
             elementLoss(BinaryCrossEntropyWithLogits.self, NoColumns<V>.self, arguments, begin, end)
         }
-    case .smoothAbsolute: elementLoss(SmoothAbsolute.self, NoColumns<V>.self, arguments, begin, end)
     #if AVX512
     default: return false
     #else
+    case .meanSquared: elementLoss(MeanSquared.self, NoColumns<V>.self, arguments, begin, end)
+    case .absolute: elementLoss(Absolute.self, NoColumns<V>.self, arguments, begin, end)
+    case .huber: elementLoss(Huber.self, NoColumns<V>.self, arguments, begin, end)
+    case .smoothAbsolute: elementLoss(SmoothAbsolute.self, NoColumns<V>.self, arguments, begin, end)
     case .binaryCrossEntropyWithPositiveWeights:
         elementLoss(BinaryCrossEntropyWithPositiveWeights.self, Columns<V>.self, arguments, begin, end)
     case .binaryCrossEntropy: elementLoss(BinaryCrossEntropy.self, Columns<V>.self, arguments, begin, end)
