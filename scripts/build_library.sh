@@ -9,7 +9,7 @@ mkdir -p build/include
 echo "building libchainrule (the first time takes minutes; see build/swift-build.log)"
 started=$SECONDS
 
-# The standard library without what nothing uses of it (scripts/unretain.c, Package.swift).
+# The standard library without what nothing uses of it (scripts/unretain.c); with it Package.swift links for size.
 toolchain=$(dirname "$(dirname "$(readlink -f "$swift")")")
 archive=$toolchain/lib/swift_static/linux/libswiftCore.a
 runtime=$PWD/build/runtime

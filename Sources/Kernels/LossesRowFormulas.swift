@@ -102,19 +102,19 @@ enum MultilabelMargin: RowFormula {
         for index in 0..<count {
             let label = Int(labels[index])
             let base = V(repeating: 1 - x[label])
-            var slopes = V.zero
+            // Counted, since a sum of so many equal slopes would be rounded each time.
+            var violations = V.zero
             total += row.sum { i, n in
                 let room = base + V.load(x + i, n)
                 let other = V.load(marks + i, n) .== V.zero
                 let active = (room .> V.zero) .& other .& V.firstLanes(n)
                 if let gradient {
-                    let slope = V.choose(active, scale, V.zero)
-                    slopes += slope
-                    (V.load(gradient + i, n) + slope).store(gradient + i, n)
+                    violations += V.choose(active, V.one, V.zero)
+                    (V.load(gradient + i, n) + V.choose(active, scale, V.zero)).store(gradient + i, n)
                 }
                 return V.choose(active, room, V.choose(room .!= room, room, V.zero))
             }
-            if let gradient { gradient[label] -= slopes.laneSum }
+            if let gradient { gradient[label] -= row.factor * violations.laneSum }
         }
         return total
     }
