@@ -90,6 +90,13 @@ public final class Executor: @unchecked Sendable {
         try plan.checkCustomWork(model)
     }
 
+    /// Runs the losses; a host's function may refuse.
+    @inline(__always)
+    public func runLoss(_ plan: Plan) throws(ChainruleError) {
+        run(plan, .loss)
+        try plan.checkCustomWork(model)
+    }
+
     /// Runs the backward phase; a host's function may refuse.
     @inline(__always)
     public func runBackward(_ plan: Plan) throws(ChainruleError) {

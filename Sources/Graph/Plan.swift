@@ -232,10 +232,11 @@ extension Plan {
 
 extension Plan {
     /// Runs a plan that needs no model: all of it, once.
-    public func runAlone(arena: Storage, externals: [UnsafeMutableRawPointer?]) {
+    public func runAlone(arena: Storage, externals: [UnsafeMutableRawPointer?]) throws(ChainruleError) {
         bind(arena: arena.pointer, blocks: Array(repeating: nil, count: Block.allCases.count))
         for (number, pointer) in externals.enumerated() { setExternal(number, pointer) }
         for phase in Phase.allCases { run(phase, scratch: nil, scratchCount: Team.maximumThreads) }
+        try checkCustomWork()
     }
 
     public func addressAlone(_ value: Value, arena: Storage) -> UnsafeMutableRawPointer? {

@@ -197,14 +197,18 @@ public final class Update: @unchecked Sendable {
         hasLargeMoments = nil
         if let committing, committing.hasCommits { executor.run(committing, .commit) }
         run(plan, executor)
-        guard let wrong = model.nonFiniteParameter(in: parameters, besides: layout.frozen) ?? nonFiniteState() else { return }
+        var refusal: ChainruleError?
+        do { try plan.checkCustomWork() } catch { refusal = error }
+        let wrong = refusal == nil ? model.nonFiniteParameter(in: parameters, besides: layout.frozen) ?? nonFiniteState() : nil
+        if refusal == nil && wrong == nil { return }
         (step, pending, lastLr) = before
         parameters.copyMemory(from: copy.pointer, byteCount: modelBytes)
         state?.pointer.copyMemory(from: copy.pointer + modelBytes, byteCount: stateBytes)
+        if let refusal { throw refusal }
         throw ChainruleError(
             .nonFinite, "a parameter after the update", expected: "finite numbers",
             got: "NaN or infinity with lr \(lr); the parameters are as before the step",
-            node: model.describe("its parameter", wrong))
+            node: wrong.map { model.describe("its parameter", $0) } ?? "")
     }
 
     /// The last parameter of which something not finite is kept.
