@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import textwrap
+from dataclasses import replace
 from typing import Any, Optional
 
 from ._catalog import Attribute, Entry, entries
@@ -21,7 +22,7 @@ BY_HAND = {
 #: Attributes that PyTorch's constructors do not have.
 KEYWORD_ONLY = (
     "clip_norm", "clip_value", "ema_decay", "accumulate", "swa_start", "swa_freq", "frozen", "l1", "l2", "orthogonal",
-    "non_negative", "unit_norm",
+    "non_negative", "unit_norm", "per", "warmup",
 )  # fmt: skip
 
 TYPES = {
@@ -46,6 +47,7 @@ from ._symbols import Node, apply, binary, is_number
 from ._text import phrase
 from .losses import Loss
 from .optimizers import Optimizer
+from .schedules import Schedule
 
 Integers = Union[int, Sequence[int]]
 Numbers = Union[float, Sequence[float]]
@@ -118,7 +120,7 @@ def _limits(attribute: Attribute) -> str:
 def _docstring(entry: Entry, indent: str, takes_inputs: bool) -> list[str]:
     """What the catalog says of an entry, as a docstring's lines."""
     text = entry.documentation
-    if text[:2].isalpha() and text[:1].islower() and text.split(" ")[0].rstrip(",").isalpha():
+    if text[:2].isalpha() and text[:1].islower() and not text.startswith("lr ") and text.split(" ")[0].rstrip(",").isalpha():
         text = text[0].upper() + text[1:]  # a word; formulas stay as they are
     lines = [text.rstrip(".") + "."]
     if entry.attributes:
@@ -172,6 +174,8 @@ def _layer(entry: Entry) -> list[str]:
 
 def _text_class(entry: Entry, base: str) -> list[str]:
     """A loss, optimizer or schedule: its constructor makes the library's text."""
+    # A word of Python's own; SequentialLR writes it.
+    entry = replace(entry, attributes=tuple(item for item in entry.attributes if item.name != "from"))
     lines = ["", "", f"class {entry.class_name}({base}):"] + _docstring(entry, "    ", False)
     lines += [""] + _signature("    def __init__", ["self"] + _arguments(entry.attributes), " -> None:")
     literals = [(item.name, _literal(item)) for item in entry.attributes]
@@ -220,7 +224,8 @@ def source(ffi: Any, lib: Any) -> str:
             continue
         lines += _layer(entry) if entry.class_name else _function(entry)
         names.append(entry.class_name or entry.kind)
-    for group, base in ((lib.CHAINRULE_LOSSES, "Loss"), (lib.CHAINRULE_OPTIMIZERS, "Optimizer")):
+    bases = {"Loss": lib.CHAINRULE_LOSSES, "Optimizer": lib.CHAINRULE_OPTIMIZERS, "Schedule": lib.CHAINRULE_SCHEDULES}
+    for base, group in bases.items():
         for entry in entries(ffi, lib, group):
             if entry.class_name:
                 lines += _text_class(entry, base)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Optional, Union
+from collections.abc import Callable
+from typing import Any, Optional
 
 import numpy as np
 
 from ._errors import AttributeTextError, make_error
+from .custom_metric import OwnMetric, as_own_metric
 
 Weight = Optional[np.ndarray]
 
@@ -61,24 +62,35 @@ METRICS: dict[str, Callable[[np.ndarray, np.ndarray, Weight], float]] = {
 
 def measure(names: tuple[str, ...], prediction: np.ndarray, target: np.ndarray, weight: Weight) -> dict[str, float]:
     """The named metrics over these samples."""
-    return {name: METRICS[name](prediction, target, weight) for name in names}
+    values = {}
+    for name in names:
+        if isinstance(name, OwnMetric):
+            values[name.series] = name.over(prediction, target, weight)
+        else:
+            values[name] = METRICS[name](prediction, target, weight)
+    return values
 
 
 def check_names(names: tuple[str, ...]) -> None:
     """Raises ValueError for a metric that doesn't exist."""
     for name in names:
-        if name not in METRICS:
+        if name not in METRICS and not isinstance(name, OwnMetric):
             sentence = f"there is no metric {name!r} with a Python loss, only {', '.join(METRICS)}"
             raise make_error(AttributeTextError, f"{sentence}; the others need a loss of the library")
 
 
-def metric_names(metrics: Union[str, Sequence[str]]) -> tuple[str, ...]:
-    """Metrics given as a text or a list, each with its attributes: ("accuracy", "top_k k=5")."""
+def metric_names(metrics: Any) -> tuple[str, ...]:
+    """Metrics given as a text or a list, each with its attributes: ("accuracy", "top_k k=5"); functions and
+    objects become texts that name them."""
     names: list[str] = []
-    for text in [metrics] if isinstance(metrics, str) else metrics:
-        if not isinstance(text, str):
-            raise TypeError(f"metrics are names such as 'accuracy' or 'top_k k=5'; got {text!r}")
-        for word in text.split():
+    for item in metrics if isinstance(metrics, (list, tuple)) else [metrics]:
+        own = as_own_metric(item)
+        if own is not None:
+            names.append(own)
+            continue
+        if not isinstance(item, str):
+            raise TypeError(f"metrics are names such as 'accuracy' or 'top_k k=5', functions of (y_true, y_pred), or objects with update and result; got {item!r}")
+        for word in item.split():
             if "=" in word and names:
                 names[-1] += " " + word
             else:
@@ -87,9 +99,14 @@ def metric_names(metrics: Union[str, Sequence[str]]) -> tuple[str, ...]:
 
 
 def series_names(names: tuple[str, ...]) -> list[str]:
-    """What the library calls their series: the kind, with its attributes where it comes more than once."""
+    """What the library calls their series: as their attribute name= says, or the kind, with its attributes where it
+    comes more than once."""
     kinds = [name.split()[0] for name in names]
-    return [kind if kinds.count(kind) == 1 else "_".join(name.split()) for kind, name in zip(kinds, names)]
+    series = []
+    for kind, name in zip(kinds, names):
+        given = [word[5:] for word in name.split() if word.startswith("name=")]
+        series.append(given[0] if given else kind if kinds.count(kind) == 1 else "_".join(name.split()))
+    return series
 
 
 def confusion_matrix(prediction: Any, target: Any, sample_weight: Any = None) -> np.ndarray:

@@ -17,6 +17,10 @@ from ._library import text as library_text
 from ._text import phrase
 
 
+#: What the targets of losses of one's own hold, by kind.
+TARGETS: dict[str, str] = {}
+
+
 class Loss:
     """A loss, from the library's text: ``Loss("huber delta=2")``. The subclasses name the arguments."""
 
@@ -77,7 +81,7 @@ def target_roles(text: str) -> list[tuple[str, str]]:
     if words == "none":
         return []
     roles = [word.partition(" (") for word in words.split(", ")]
-    return [(name, holds.rstrip(")") or "numbers") for name, _, holds in roles]
+    return [(name, TARGETS.get(kind) or holds.rstrip(")") or "numbers") for name, _, holds in roles]
 
 
 def as_tuple(value: Any, count: int, what: str) -> tuple[Any, ...]:

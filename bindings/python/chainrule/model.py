@@ -118,6 +118,7 @@ class Model(Inference, Training, Loop, State):
             state["model"] = self._serialize()
         if self.optimizer is not None:
             state["compiled"] = (self._loss, self.optimizer, self.metrics)
+            state["schedule"] = self._schedule
         if self._custom is not None:
             state["shuffling"] = (self._custom.seed, self._custom.epochs_done)
         return state
@@ -133,6 +134,7 @@ class Model(Inference, Training, Loop, State):
         self.history = state["history"]
         if trainer is not None:
             self._adopt_trainer(trainer, *state["compiled"])
+            self._schedule = state["schedule"]
         elif state["compiled"] is not None:
             self.compile(*state["compiled"])
         if self._custom is not None:
