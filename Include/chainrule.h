@@ -277,8 +277,8 @@ typedef struct chainrule_layer_definition {
                       const chainrule_array *input_gradients);
 } chainrule_layer_definition;
 
-/* The definition is copied; the kind stays for as long as the process lives. Saved models name it, and load
-   where it is registered. attributes reach the functions as "name=value name=value", all of them. The
+/* The definition is copied; the kind stays for as long as the process lives, and is in the catalog. Saved
+   models name it, and load where it is registered. attributes reach the functions as "name=value name=value", all of them. The
    functions run on the thread that runs the model, or several at once where several threads do. */
 chainrule_status chainrule_register_layer(const char *kind, const chainrule_layer_definition *definition);
 
@@ -443,6 +443,10 @@ typedef struct chainrule_loss_definition {
 } chainrule_loss_definition;
 
 chainrule_status chainrule_register_loss(const char *kind, const chainrule_loss_definition *definition);
+
+/* chainrule_check_gradients for a loss: its gradients in the predictions, which must be float64. */
+chainrule_status chainrule_check_loss_gradients(const chainrule_loss *loss, const chainrule_array *prediction,
+                                                const chainrule_array *target, double tolerance, double *worst);
 
 /* A metric: it sees the set batch after batch. A loss whose targets do not have the prediction's shape takes no
    other metrics. */

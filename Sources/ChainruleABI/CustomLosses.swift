@@ -5,6 +5,7 @@ import Graph
 import Layers
 import Losses
 import Tensors
+import Training
 
 private struct LossHost: @unchecked Sendable {
     let kind: String
@@ -167,5 +168,21 @@ public func chainrule_register_loss(
                     own.documentation, predictions: CustomLoss.roles("input", predictions),
                     targets: CustomLoss.roles("target", targets).map { TargetRole($0, .either) })
             ) { CustomLoss(made, $0) }, taken: LossCatalog.kinds)
+    }
+}
+
+@_cdecl("chainrule_check_loss_gradients") @implementation
+public func chainrule_check_loss_gradients(
+    _ loss: OpaquePointer?, _ prediction: UnsafePointer<chainrule_array>?, _ target: UnsafePointer<chainrule_array>?,
+    _ tolerance: Double, _ worst: UnsafeMutablePointer<Double>?
+) -> chainrule_status {
+    guarded("chainrule_check_loss_gradients") { () throws(ChainruleError) in
+        let loss = try object(loss, "loss", LossEvaluator.self)
+        try checkTolerance(tolerance)
+        let found = try loss.checkGradients(
+            predictions: try viewList(prediction, loss.predictionCount, "prediction"),
+            targets: try viewList(target, loss.targetCount, "target"))
+        try found.require(tolerance)
+        worst?.pointee = found.error
     }
 }

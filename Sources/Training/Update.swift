@@ -28,6 +28,8 @@ public final class Update: @unchecked Sendable {
     private var plan: Plan?
     private var accumulation: Plan?
     private var workspace: Storage?
+    /// The copy of the last careful step, where each one is: an optimizer of the host program.
+    private var spare: Storage?
     private var limits = UpdateLimits(isDouble: false)
     /// Whether a moment is beyond the gradients' limit; nil: not looked at since that may have changed.
     private var hasLargeMoments: Bool?
@@ -190,7 +192,11 @@ public final class Update: @unchecked Sendable {
         let parameters = storage.pointer
         let modelBytes = storage.byteCount
         let stateBytes = state?.byteCount ?? 0
-        let copy = try Storage(byteCount: modelBytes + stateBytes, what: "a copy of the parameters", isZeroed: false)
+        let copy: Storage
+        if let spare { copy = spare } else {
+            copy = try Storage(byteCount: modelBytes + stateBytes, what: "a copy of the parameters", isZeroed: false)
+        }
+        if layout.hasCustomOptimizer { spare = copy }
         copy.pointer.copyMemory(from: parameters, byteCount: modelBytes)
         if let state { (copy.pointer + modelBytes).copyMemory(from: state.pointer, byteCount: stateBytes) }
         let before = (step: step, pending: pending, lastLr: lastLr)

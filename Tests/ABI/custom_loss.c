@@ -6,6 +6,7 @@
 
 static int refuses, writes_nan, refuses_shapes, composes;
 static int user;
+static double wrong_by = 1;
 
 /* The mean over a sample of the huber loss. */
 static int32_t huber(void *own, const char *attributes, const chainrule_array *predictions, size_t prediction_count,
@@ -20,7 +21,7 @@ static int32_t huber(void *own, const char *attributes, const chainrule_array *p
     for (j = i * columns; j < (i + 1) * columns; j++) {
       double d = get(predictions, j) - get(targets, j), size = fabs(d);
       sum += size < delta ? 0.5 * d * d : delta * (size - 0.5 * delta);
-      if (gradients) put(gradients, j, (size < delta ? d : d > 0 ? delta : -delta) / columns);
+      if (gradients) put(gradients, j, wrong_by * (size < delta ? d : d > 0 ? delta : -delta) / columns);
     }
     put(losses, i, writes_nan ? NAN : sum / columns);
   }
@@ -265,6 +266,48 @@ static void labels(void) {
   for (k = 0; k < 2; k++) chainrule_model_free(models[k]);
 }
 
+static void gradients_are_checked(void) {
+  static const char *const right[] = {"test_huber delta=0.4 factor=3", "test_squares", "test_distance", "cross_entropy", "huber"};
+  double x[60], y[60], worst = -1;
+  float narrow[60];
+  int32_t labels[10];
+  chainrule_array in[2], out = chainrule_matrix_float64(y, 10, 6), wrong = chainrule_matrix(narrow, 10, 6);
+  chainrule_loss *loss = NULL;
+  size_t i;
+  test_fill_float64(x, 60, 1);
+  test_fill_float64(y, 60, 2);
+  test_fill(narrow, 60, 2);
+  test_fill_labels(labels, 10, 6, 3);
+  in[0] = chainrule_matrix_float64(x, 10, 6), in[1] = chainrule_matrix_float64(y, 10, 6);
+  for (i = 0; i < sizeof right / sizeof *right; i++) {
+    chainrule_array classes = chainrule_labels(labels, 10);
+    REQUIRE_OK(chainrule_loss_create(right[i], &loss));
+    REQUIRE_OK(chainrule_check_loss_gradients(loss, in, i == 3 ? &classes : &out, 0, &worst));
+    CHECK(worst >= 0 && worst < 1e-7);
+    chainrule_loss_free(loss);
+  }
+  REQUIRE_OK(chainrule_loss_create("test_huber", &loss));
+  wrong_by = 1.001;
+  worst = 7;
+  FAILS(CHAINRULE_VALUE, chainrule_check_loss_gradients(loss, in, &out, 0, &worst));
+  CHECK(worst == 7);
+  REQUIRE_OK(chainrule_check_loss_gradients(loss, in, &out, 0.01, NULL));
+  wrong_by = 1;
+  FAILS(CHAINRULE_DTYPE, chainrule_check_loss_gradients(loss, &wrong, &out, 0, &worst));
+  FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_check_loss_gradients(NULL, in, &out, 0, &worst));
+  FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_check_loss_gradients(loss, NULL, &out, 0, &worst));
+  FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_check_loss_gradients(loss, in, NULL, 0, &worst));
+  FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_check_loss_gradients(loss, in, &out, -1, &worst));
+  FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_check_loss_gradients(loss, in, &out, NAN, &worst));
+  out.shape[1] = 5;
+  FAILS(CHAINRULE_SHAPE, chainrule_check_loss_gradients(loss, in, &out, 0, &worst));
+  out.shape[1] = 6;
+  refuses = 1;
+  FAILS(CHAINRULE_CALLBACK, chainrule_check_loss_gradients(loss, in, &out, 0, &worst));
+  refuses = 0;
+  chainrule_loss_free(loss);
+}
+
 /* Two predictions and no target, beside another loss. */
 static void several(void) {
   chainrule_model *model = test_model(CHAINRULE_FLOAT64, 3);
@@ -383,6 +426,7 @@ int main(void) {
   RUN(values_and_gradients);
   RUN(trains_as_the_librarys);
   RUN(labels);
+  RUN(gradients_are_checked);
   RUN(several);
   RUN(refusals);
   RUN(files_and_threads);

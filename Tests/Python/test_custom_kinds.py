@@ -159,6 +159,17 @@ def test_losses_by_themselves(data):
     for own, library in ((Huber(delta=0.5), cr.HuberLoss(delta=0.5)), (Power(factor=3), cr.MSELoss(factor=3))):
         for first, second in zip(own(x[:, :2], y), library(x[:, :2], y)):
             np.testing.assert_allclose(first, second, rtol=1e-12)
+    class Wrong(Huber):
+        kind = "test_python_wrong_huber"
+
+        @staticmethod
+        def backward(prediction, target, *, delta):
+            return 2 * Huber.backward(prediction, target, delta=delta)
+
+    for loss in (Huber(), Power(), cr.MSELoss()):
+        assert cr.check_gradients(loss, x[:, :2], target=y) < 1e-7
+    with pytest.raises(cr.DataError, match="differences"):
+        cr.check_gradients(Wrong(), x[:, :2], target=y)
     assert repr(pickle.loads(pickle.dumps(Huber(delta=0.5)))) == repr(Huber(delta=0.5))
 
 

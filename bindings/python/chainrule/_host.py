@@ -63,7 +63,7 @@ def options_of(text: Any) -> dict[str, Any]:
 
 def documentation(owner: Any) -> str:
     """The first line of its docstring."""
-    return (owner.__doc__ or "").strip().split("\n")[0]
+    return (owner.__doc__ or "").strip().split("\n")[0].rstrip(".")
 
 
 def register(

@@ -11,6 +11,7 @@ from ._errors import check
 from ._host import array_of, arrays_of, options_of, owner_of, put, register
 from ._layer import Layer
 from ._library import NULL, ffi, lib
+from .losses import Loss
 
 
 class CustomLayer(Layer):
@@ -100,11 +101,17 @@ def _register(cls: type[CustomLayer]) -> None:
     )  # fmt: skip
 
 
-def check_gradients(model: Any, x: Any = None, tolerance: float = 1e-6) -> float:
+def check_gradients(model: Any, x: Any = None, tolerance: float = 1e-6, *, target: Any = None) -> float:
     """Compares a float64 model's gradients with central differences, for every number of its parameters and
-    inputs. Returns the largest error, relative to the largest gradient of its array; raises DataError, naming
-    the place, when it is above ``tolerance``."""
+    inputs; or those of a loss, ``check_gradients(loss, prediction, target=y)``, for every number of its predictions.
+    Returns the largest error, relative to the largest gradient of its array; raises DataError, naming the place, when
+    it is above ``tolerance``."""
     worst = ffi.new("double *")
-    views = Views(model._as_inputs(x))
-    check(lib.chainrule_check_gradients(model._handle, views.pointer, tolerance, worst))
+    if isinstance(model, Loss):
+        predictions, targets = model._arrays(x, target)
+        views = [Views(predictions), Views(targets)]
+        check(lib.chainrule_check_loss_gradients(model._handle, views[0].pointer, views[1].pointer, tolerance, worst))
+        return float(worst[0])
+    inputs = Views(model._as_inputs(x))
+    check(lib.chainrule_check_gradients(model._handle, inputs.pointer, tolerance, worst))
     return float(worst[0])

@@ -45,8 +45,7 @@ class CustomLoss(Loss):
     every loss does. ``predictions`` and ``targets`` say how many there are (both functions are given all of them,
     predictions first; ``backward`` then returns a tuple). Targets have the prediction's shape; with
     ``labels = True`` they are whole numbers, one for each row of classes: the prediction's shape without its
-    dimension 1. Composed losses are checked by what they are composed of; of the others, compare with differences.
-    Checkpoints with such a loss are loaded where the class is known.
+    dimension 1. ``cr.check_gradients(loss, prediction, target=y)`` tells whether ``backward`` is right. Checkpoints with such a loss are loaded where the class is known.
     """
 
     kind = ""

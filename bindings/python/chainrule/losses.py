@@ -38,12 +38,8 @@ class Loss:
         """The loss of a batch, and its gradient in the prediction: an array of the prediction's shape and
         type. A loss of several predictions or targets takes tuples of them and returns a tuple of gradients.
         ``sample_weight`` has one number for each sample."""
-        predicted = self._predictions(prediction)
+        predicted, targets = self._arrays(prediction, target)
         dtype = predicted[0].dtype
-        targets = [
-            as_target_of(kind, value, name, dtype)
-            for (name, kind), value in zip(self._targets, as_tuple(target, len(self._targets), "target"))
-        ]
         weights = [] if sample_weight is None else [as_real(sample_weight, "sample_weight", dtype)]
         gradients = [np.empty(array.shape, dtype) for array in predicted]
         value = ffi.new("double *")
@@ -54,6 +50,15 @@ class Loss:
             )
         )
         return value[0], gradients[0] if len(gradients) == 1 else tuple(gradients)
+
+    def _arrays(self, prediction: Any, target: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Predictions and targets as the library takes them."""
+        predicted = self._predictions(prediction)
+        targets = [
+            as_target_of(kind, value, name, predicted[0].dtype)
+            for (name, kind), value in zip(self._targets, as_tuple(target, len(self._targets), "target"))
+        ]
+        return predicted, targets
 
     def _predictions(self, prediction: Any) -> list[np.ndarray]:
         values = as_tuple(prediction, self._prediction_count, "prediction")
