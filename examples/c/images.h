@@ -38,16 +38,18 @@ static inline void images_free(images *set) {
   free(set->digits);
 }
 
-/* How many of the images have the largest of their scores, one for each digit, at their own digit. */
+/* The digit with the largest of an image's scores, one for each digit. */
+static inline int images_answer(const float *scores) {
+  int digit, best = 0;
+  for (digit = 1; digit < CLASSES; digit++)
+    if (scores[digit] > scores[best]) best = digit;
+  return best;
+}
+
+/* How many of the images have their own digit as the answer. */
 static inline int images_right(const images *set, const float *scores) {
-  int row, digit, right = 0;
-  for (row = 0; row < set->count; row++) {
-    const float *score = scores + row * CLASSES;
-    int best = 0;
-    for (digit = 1; digit < CLASSES; digit++)
-      if (score[digit] > score[best]) best = digit;
-    right += best == set->digits[row];
-  }
+  int row, right = 0;
+  for (row = 0; row < set->count; row++) right += images_answer(scores + row * CLASSES) == set->digits[row];
   return right;
 }
 
