@@ -66,7 +66,7 @@ static void draw(const char *path, const images *set, const float *scores) {
   if (!plot) return;
   for (i = 0; i < set->count; i++) matrix[set->digits[i]][images_answer(scores + i * CLASSES)]++;
   fprintf(plot, "set xlabel \"the network's answer\"\nset ylabel 'the digit that was written'\nset cblabel 'images'\n"
-                "set size square\nset xrange [-0.5:9.5]\nset yrange [9.5:-0.5]\nset xtics 1\nset ytics 1\nunset grid\n"
+                "set size square\nset xrange [-0.5:9.5]\nset yrange [9.5:-0.5]\nset xtics 1\nset ytics 1\nunset grid\nunset key\n"
                 "set palette defined (0 'white', 1 '#3b6fb6')\n$matrix << END\n");
   for (row = 0; row < CLASSES; row++)
     for (column = 0; column < CLASSES; column++) fprintf(plot, "%d %d %d\n", column, row, matrix[row][column]);
