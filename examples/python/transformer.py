@@ -65,7 +65,7 @@ def draw(path, history, pairs):
     figure, axis = plt.subplots(figsize=(9, 5.6))
     epochs = np.arange(1, len(history["loss"]) + 1)
     axis.axhline(pairs, color="0.4", ls="--", label="pairs of letters, the part held out")
-    axis.plot(epochs, history["loss"], "o-", label="transformer, the part it learns from (mean of the epoch, with dropout)")
+    axis.plot(epochs, history["loss"], "o-", label="transformer, the part it learns from (with dropout)")
     axis.plot(epochs, history["val_loss"], "o-", color="red", label="transformer, the part held out")
     axis.set_xlabel("epoch")
     axis.set_ylabel("cross-entropy (nats a letter)")
