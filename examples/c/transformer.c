@@ -11,7 +11,7 @@
 #include "book.h"
 #include "example.h"
 
-#define EPOCHS 9
+#define EPOCHS 7
 enum { LENGTH = 64, SIZE = 64, BATCH = 32 }; /* letters it sees at once; numbers for each */
 
 /* From letters [batch, time] to scores of the next one, [batch, letters, time]: what cross_entropy takes. */

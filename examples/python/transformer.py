@@ -19,7 +19,7 @@ HERE = Path(__file__).resolve().parent
 DATA = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE.parent / "data"
 OUTPUT = Path(sys.argv[2]) if len(sys.argv) > 2 else Path("build/demo")
 LENGTH, SIZE, HEADS, LAYERS = 64, 64, 4, 2  # letters it sees at once; numbers for each; of the encoder
-EPOCHS, BATCH = 9, 32
+EPOCHS, BATCH = 7, 32
 
 
 def build_network(letters):
