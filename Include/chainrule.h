@@ -394,7 +394,10 @@ chainrule_status chainrule_loss_evaluate(const chainrule_loss *loss, const chain
    gradient, the reported loss is without them); max_norm, non_negative, unit_norm (constraints, after
    each update). For the training, before the first ';': clip_norm, clip_value; accumulate=N (one update
    with the mean gradient of N batches); ema_decay or swa_start and
-   swa_freq (an average of the weights, see chainrule_trainer_use_average). */
+   swa_freq (an average of the weights, see chainrule_trainer_use_average).
+   lbfgs evaluates the loss several times a step, so only a trainer makes its steps; it is for batches of all
+   samples, and bears neither clipping, accumulation, regularisers, constraints nor groups that aren't frozen. A
+   step that fails leaves the parameters as before the iteration in which it failed. */
 typedef struct chainrule_optimizer chainrule_optimizer;
 
 chainrule_status chainrule_optimizer_create(const char *text, chainrule_optimizer **optimizer);
@@ -620,6 +623,13 @@ chainrule_status chainrule_trainer_fit(chainrule_trainer *trainer, const chainru
 chainrule_status chainrule_trainer_evaluate(chainrule_trainer *trainer, const chainrule_array *x,
                                             const chainrule_array *y, const chainrule_array *sample_weight,
                                             double *values, size_t capacity, size_t *count);
+
+/* How often, or with how much weight, each class (a row) was taken for each class (a column), as scikit-learn
+   counts it. prediction: scores [n, classes], of which the first of the largest counts, or classes [n] (int32,
+   int64); target: classes [n], or scores like those; sample_weight [n] or NULL; matrix: [classes, classes] of
+   float32 or float64. CHAINRULE_VALUE for a class that the matrix doesn't have, and for NaN. */
+chainrule_status chainrule_confusion_matrix(const chainrule_array *prediction, const chainrule_array *target,
+                                            const chainrule_array *sample_weight, const chainrule_array *matrix);
 
 /* Asks a running fit to end after its current batch with CHAINRULE_CANCELLED. Safe from any thread
    and from a signal handler. Does nothing when no fit runs. */
