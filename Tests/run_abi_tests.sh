@@ -146,6 +146,7 @@ explain() {
 arguments_of() { # what a program wants to be told
   case $1 in
     oracle) echo "$PWD/Tests/Oracle/values" ;;
+    state_dict) echo "$PWD/Tests/Oracle/state_dicts" ;;
     schedules) echo "$PWD/Tests/Oracle/schedule_values.txt" ;;
     busy | threads) [ "$sanitizer" = thread ] && echo 40 ;;
     reproducible) if [ -n "$sanitizer" ]; then echo 3; else echo 100; fi ;;
@@ -184,7 +185,7 @@ esac
 
 # What depends on numbers runs everywhere; what depends on files, memory and loading runs at the best level.
 numeric="arrays busy callbacks cancel catalog checkpoint context direct_update evaluate fit graph history library loss"
-numeric="$numeric metrics models optimizer oracle packed_weights parameters predict recurrent schedules threads trainer training_options"
+numeric="$numeric metrics models optimizer oracle packed_weights parameters predict recurrent schedules state_dict threads trainer training_options"
 for level in $levels; do
   for threads in 1 2; do
     for name in $programs; do
