@@ -39,7 +39,7 @@ report() { # report <name> <reason, empty for none>
 
 # These have a malloc of their own, or copy the library; sanitizers do not bear that.
 sanitizer_libraries=()
-own_memory="allocation out_of_memory reload"
+own_memory="allocation out_of_memory reload steps"
 words=(-std=c99 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wpedantic -Werror)
 compiler=${CC:-cc}
 beside_swift() { dirname "$(readlink -f "$(scripts/find_swift.sh)")"; }
@@ -145,7 +145,7 @@ explain() {
 
 arguments_of() { # what a program wants to be told
   case $1 in
-    oracle) echo "$PWD/Tests/Oracle/values" ;;
+    oracle | steps) echo "$PWD/Tests/Oracle/values" ;;
     state_dict) echo "$PWD/Tests/Oracle/state_dicts" ;;
     schedules) echo "$PWD/Tests/Oracle/schedule_values.txt" ;;
     busy | threads) [ "$sanitizer" = thread ] && echo 40 ;;
