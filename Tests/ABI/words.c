@@ -75,7 +75,9 @@ static void words_refused(void) {
       {"transpose", "dim0=0 dim1=1", NULL, range}, /* the batch stays first */
       {"transpose", "dim0=0 dim1=9", "dim1", range},
       {"slice", "dim=1 step=0", "step", range},
-      {"slice", "dim=1 step=-1", "step", range},
+      {"slice", "dim=1 step=-1099511627777", "step", range},
+      {"slice", "dim=1 index=1 step=-1", "index", range},
+      {"slice", "dim=0 step=-1", "dim", range}, /* the batch stays */
       {"slice", "dim=9", "dim", range},
       {"slice", "dim=1 index=8", "index", range},
       {"slice", "dim=1 index=-9", "index", range},
