@@ -1,6 +1,6 @@
 /*
- * State dicts that PyTorch wrote, of a multilayer perceptron, a convolutional network, an LSTM and a transformer
- * encoder, load by name, and the networks compute what PyTorch's do.
+ * State dicts that PyTorch wrote, of a multilayer perceptron, a convolutional network, an LSTM, a transformer
+ * encoder and convolutions under weight_norm and spectral_norm, load by name, and the networks compute what PyTorch's do.
  * Usage: state_dict FOLDER, where FOLDER is Tests/Oracle/state_dicts.
  */
 #include "files.h"
@@ -13,10 +13,13 @@ static chainrule_model *network(chainrule_dtype dtype) {
   chainrule_model *model = test_model(dtype, 7);
   int i;
   for (i = 0; i < current.node_count; i++) {
-    chainrule_node source = (chainrule_node)atoi(current.nodes[i][1]);
-    int is_input = current.nodes[i][1][0] == '-';
-    SUCCEEDS(chainrule_model_add_node(model, current.nodes[i][0], current.nodes[i][2], is_input ? NULL : &source,
-                                      is_input ? 0 : 1, NULL));
+    chainrule_node sources[ORACLE_FEW];
+    char *cursor = current.nodes[i][1];
+    size_t count = 0;
+    if (*cursor != '-')
+      do sources[count++] = (chainrule_node)strtol(cursor, &cursor, 10);
+      while (*cursor++ == ',' && count < ORACLE_FEW);
+    SUCCEEDS(chainrule_model_add_node(model, current.nodes[i][0], current.nodes[i][2], count ? sources : NULL, count, NULL));
   }
   return model;
 }
@@ -84,6 +87,6 @@ int main(int argc, char **argv) {
   }
   if (file != NULL) fclose(file);
   test_remove_folder();
-  if (count != 4) printf("not ok state_dict - %d cases in %s, not 4\n", count, folder);
-  return count != 4 ? 2 : test_finish();
+  if (count != 5) printf("not ok state_dict - %d cases in %s, not 5\n", count, folder);
+  return count != 5 ? 2 : test_finish();
 }

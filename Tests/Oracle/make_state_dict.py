@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from make_oracle import expectation, tensor_text
 
@@ -77,6 +78,16 @@ def networks():
             "linear 2 out_features=3 name=head",
         ],
         (3, 6, 5),
+    )
+    yield (
+        "normalised",
+        nn.Sequential(weight_norm(nn.Conv2d(2, 4, 3)), nn.ReLU(), spectral_norm(nn.Conv2d(4, 3, 2)), nn.Flatten(), nn.Linear(27, 2)),
+        [
+            "input - shape=2,6,6", "weight_norm - shape=4,2,3,3 name=0.parametrizations.weight",
+            "conv2d 0,1 out_channels=4 kernel_size=3 name=0", "relu 2 name=1", "spectral_norm - shape=3,4,2,2 name=2.parametrizations.weight",
+            "conv2d 3,4 out_channels=3 kernel_size=2 name=2", "flatten 5 name=3", "linear 6 out_features=2 name=4",
+        ],
+        (3, 2, 6, 6),
     )
 
 

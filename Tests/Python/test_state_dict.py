@@ -1,5 +1,5 @@
 """State dicts that PyTorch wrote (Tests/Oracle/state_dicts), loaded by name: a multilayer perceptron, a
-convolutional network, an LSTM, a transformer encoder. Where PyTorch is installed, its own modules too."""
+convolutional network, an LSTM, a transformer encoder, normalised weights. Where PyTorch is installed, its own modules too."""
 
 import importlib.util
 import sys
@@ -13,7 +13,7 @@ import chainrule as cr
 
 ORACLE = Path(__file__).resolve().parents[1] / "Oracle"
 FOLDER = ORACLE / "state_dicts"
-NAMES = ["mlp", "cnn", "lstm", "transformer"]
+NAMES = ["mlp", "cnn", "lstm", "transformer", "normalised"]
 
 
 def tensor(words):
@@ -45,6 +45,13 @@ def network(name, dtype="float32"):
         x = cr.Input((7, 6))
         output, _, _ = cr.LSTM(6, 8, num_layers=2, bidirectional=True, batch_first=True, name="lstm")(x)
         return cr.Model(x, cr.Linear(16, 3, name="fc")(output), dtype=dtype)
+    if name == "normalised":
+        x = cr.Input((2, 6, 6))
+        first = cr.weight_norm((4, 2, 3, 3), name="0.parametrizations.weight")
+        second = cr.spectral_norm((3, 4, 2, 2), name="2.parametrizations.weight")
+        h = cr.ReLU(name="1")(cr.Conv2d(2, 4, 3, name="0")(x, weight=first))
+        h = cr.Conv2d(4, 3, 2, name="2")(h, weight=second)
+        return cr.Model(x, cr.Linear(27, 2, name="4")(cr.Flatten(name="3")(h)), dtype=dtype)
     encoder = cr.TransformerEncoder(
         2, 16, 4, dim_feedforward=24, activation="gelu", batch_first=True, norm=True, name="encoder"
     )
