@@ -8,6 +8,8 @@ public enum LayerCatalog {
         Conv1d.self, Conv2d.self, Conv3d.self, ConvTranspose1d.self, ConvTranspose2d.self, ConvTranspose3d.self,
         Unfold.self, Fold.self,
         MaxPool1d.self, MaxPool2d.self, MaxPool3d.self, AvgPool1d.self, AvgPool2d.self, AvgPool3d.self,
+        MaxPool1dWithIndices.self, MaxPool2dWithIndices.self, MaxPool3dWithIndices.self,
+        MaxUnpool1d.self, MaxUnpool2d.self, MaxUnpool3d.self,
         AdaptiveMaxPool1d.self, AdaptiveMaxPool2d.self, AdaptiveMaxPool3d.self,
         AdaptiveAvgPool1d.self, AdaptiveAvgPool2d.self, AdaptiveAvgPool3d.self,
         GlobalMaxPool.self, GlobalAvgPool.self, LPPool1d.self, LPPool2d.self, LPPool3d.self,

@@ -11,19 +11,24 @@ protocol PoolLayer: Layer {
 }
 
 extension PoolLayer {
-    func outputShapes(_ inputs: [Shape]) throws(ChainruleError) -> [Shape] {
-        let input = inputs[0]
+    func outputShapes(_ inputs: [Shape]) throws(ChainruleError) -> [Shape] { [try outputShape(inputs[0])] }
+
+    func outputShape(_ input: Shape) throws(ChainruleError) -> Shape {
         try checkImage(input, rank: Self.rank, kind: Self.kind)
         let positions = try positions(Array(input.dimensions.suffix(Self.rank)))
         guard positions.allSatisfy({ $0 <= PoolWindow.most }) else {
             throw ChainruleError(
                 .shape, "\(Self.kind)'s output", expected: "at most \(PoolWindow.most) windows along a dimension", got: "\(positions)")
         }
-        return [Shape(input.dimensions.dropLast(Self.rank) + positions)]
+        return Shape(input.dimensions.dropLast(Self.rank) + positions)
     }
 
-    func forward(_ emit: Emitter) {
-        guard let work = PoolWork(self, emit) else { return }
+    func forward(_ emit: Emitter) { pool(emit) }
+
+    /// Appends the call that writes the first output.
+    @discardableResult
+    func pool(_ emit: Emitter) -> PoolWork? {
+        guard let work = PoolWork(self, emit) else { return nil }
         emit.save("space", work.space)
         emit.save("intervals", work.intervals)
         emit.program.call(
@@ -32,6 +37,7 @@ extension PoolLayer {
                 Operand(0, emit.input(), .read), Operand(1, emit.output(), .write), Operand(2, work.space, .read),
                 Operand(3, work.intervals, .read),
             ], pieces: work.pieces, cost: work.cost, work.fill)
+        return work
     }
 
     func backward(_ emit: Emitter) {
@@ -48,7 +54,7 @@ extension PoolLayer {
 }
 
 /// One call's tables and pieces.
-private struct PoolWork {
+struct PoolWork {
     let space: Value
     let intervals: Value
     let planes: Int
