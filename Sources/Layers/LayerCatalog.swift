@@ -31,7 +31,7 @@ public enum LayerCatalog {
         AddOperation.self, SubtractOperation.self, MultiplyOperation.self, DivideOperation.self,
         PowerOperation.self, MaximumOperation.self, Matmul.self,
         Negate.self, Exp.self, Log.self, Sqrt.self, Sin.self, Cos.self, Abs.self,
-        ScaledDotProductAttention.self, MultiheadAttention.self, TransformerEncoderLayer.self, TransformerDecoderLayer.self,
+        ScaledDotProductAttention.self, MultiheadAttention.self, MultiheadAttentionWithWeights.self, TransformerEncoderLayer.self, TransformerDecoderLayer.self,
         TransformerEncoder.self, TransformerDecoder.self, Transformer.self, SinusoidalPositions.self, RotaryEmbedding.self,
         SumOperation.self, MeanOperation.self, Transpose.self, Concat.self, Slice.self,
         ReLU6.self, Hardsigmoid.self, Hardswish.self, Mish.self, CELU.self, Threshold.self, Hardshrink.self, Softshrink.self,
