@@ -39,7 +39,7 @@ public enum LayerCatalog {
         Softmin.self, Softmax2d.self,
         Bilinear.self, CosineSimilarity.self, PairwiseDistance.self,
         Tan.self, Asin.self, Acos.self, Atan.self, Sinh.self, Cosh.self, Asinh.self, Acosh.self, Atanh.self,
-        Exp2.self, Expm1.self, Log2.self, Log10.self, Log1p.self, Rsqrt.self, Square.self, Reciprocal.self, Erf.self, Erfc.self,
+        Exp2.self, Expm1.self, Log2.self, Log10.self, Log1p.self, Rsqrt.self, Square.self, Reciprocal.self, Erf.self, Erfc.self, LogGamma.self,
         Sign.self, Floor.self, Ceil.self, Round.self, Trunc.self, Frac.self, Clip.self,
         IsNaN.self, IsInf.self, IsFinite.self, LogicalNot.self,
         MinimumOperation.self, Atan2.self, Hypot.self, LogAddExp.self, Fmod.self, Remainder.self, FloorDivide.self,
