@@ -393,7 +393,10 @@ chainrule_status chainrule_loss_evaluate(const chainrule_loss *loss, const chain
    gradient, the reported loss is without them); max_norm, non_negative, unit_norm (constraints, after
    each update). For the training, before the first ';': clip_norm, clip_value; accumulate=N (one update
    with the mean gradient of N batches); ema_decay or swa_start and
-   swa_freq (an average of the weights, see chainrule_trainer_use_average). */
+   swa_freq (an average of the weights, see chainrule_trainer_use_average).
+   lbfgs evaluates the loss several times a step, so only a trainer makes its steps; it is for batches of all
+   samples, and bears neither clipping, accumulation, regularisers, constraints nor groups that aren't frozen. A
+   step that fails leaves the parameters as before the iteration in which it failed. */
 typedef struct chainrule_optimizer chainrule_optimizer;
 
 chainrule_status chainrule_optimizer_create(const char *text, chainrule_optimizer **optimizer);

@@ -53,7 +53,7 @@ enum Exponentiation: BinaryOperation {
 
 enum Larger: BinaryOperation {
     @inline(__always) static func value<V: KernelMath>(_ x: V, _ y: V) -> V {
-        V.choose(y .!= y, y, V.atLeast(x, y))
+        V.larger(x, y)
     }
     /// Half each where both are equal.
     @inline(__always) static func gradientX<V: KernelMath>(_ dz: V, _ x: V, _ y: V, _: V) -> V {

@@ -2,7 +2,7 @@
 
 enum Smaller: BinaryOperation {
     @inline(__always) static func value<V: KernelMath>(_ x: V, _ y: V) -> V {
-        V.choose(y .!= y, y, V.atMost(x, y))
+        V.smaller(x, y)
     }
     /// Half each where both are equal.
     @inline(__always) static func gradientX<V: KernelMath>(_ dz: V, _ x: V, _ y: V, _: V) -> V {
@@ -39,7 +39,7 @@ enum LogarithmOfSum: BinaryOperation {
         V.choose(x .== y, V.zero, x - y)
     }
     @inline(__always) static func value<V: KernelMath>(_ x: V, _ y: V) -> V {
-        let larger = V.choose(y .!= y, y, V.atLeast(x, y))
+        let larger = V.larger(x, y)
         return larger + V.log1p(V.expOfNegative(V.zero - V.magnitude(difference(x, y))))
     }
     @inline(__always) static func gradientX<V: KernelMath>(_ dz: V, _ x: V, _ y: V, _: V) -> V {

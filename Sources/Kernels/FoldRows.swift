@@ -80,12 +80,12 @@ protocol Fold {
 
 enum LargestFold: Fold {
     @inline(__always) static func start<V: KernelMath>(_: V.Type) -> V { V.all(-.infinity) }
-    @inline(__always) static func join<V: KernelMath>(_ a: V, _ b: V) -> V { V.choose(b .!= b, b, V.atLeast(a, b)) }
+    @inline(__always) static func join<V: KernelMath>(_ a: V, _ b: V) -> V { V.larger(a, b) }
 }
 
 enum SmallestFold: Fold {
     @inline(__always) static func start<V: KernelMath>(_: V.Type) -> V { V.all(.infinity) }
-    @inline(__always) static func join<V: KernelMath>(_ a: V, _ b: V) -> V { V.choose(b .!= b, b, V.atMost(a, b)) }
+    @inline(__always) static func join<V: KernelMath>(_ a: V, _ b: V) -> V { V.smaller(a, b) }
 }
 
 enum ProductFold: Fold {

@@ -85,19 +85,6 @@ extension SIMD8<Double>: KernelVector {
     @inline(__always) static func interleaveHigh(_ a: Self, _ b: Self) -> Self { cr_interleave_high_double8(a, b) }
 }
 
-extension KernelVector {
-    /// Larger of two, lane by lane; a NaN in either gives NaN.
-    @inline(__always) static func maximum(_ a: Self, _ b: Self) -> Self {
-        a.replacing(with: b, where: (b .> a) .| (b .!= b))
-    }
-    @inline(__always) static func minimum(_ a: Self, _ b: Self) -> Self {
-        a.replacing(with: b, where: (b .< a) .| (b .!= b))
-    }
-    @inline(__always) static func select(_ mask: SIMDMask<MaskStorage>, _ yes: Self, _ no: Self) -> Self {
-        no.replacing(with: yes, where: mask)
-    }
-}
-
 typealias FloatVector = SIMD16<Float>
 typealias DoubleVector = SIMD8<Double>
 

@@ -28,7 +28,7 @@ let connectionistLossKernel: Kernel = { call, begin, end, _ in
 
 /// log(exp(a) + exp(b) + exp(c)), where minus infinity stands for nothing.
 @inline(__always) private func logarithmOfSum<V: KernelMath>(_ a: V, _ b: V, _ c: V) -> V {
-    let largest = V.maximum(V.maximum(a, b), c)
+    let largest = V.larger(V.larger(a, b), c)
     let nothing = V.all(-.infinity)
     let isNothing = largest .== nothing
     let shift = V.choose(isNothing, V.zero, largest)

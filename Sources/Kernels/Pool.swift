@@ -62,7 +62,7 @@ private func poolPairs<V: KernelMath>(_: V.Type, _ call: Arguments, _ planes: Ra
                     let pairs = PoolPairs<V>(upper + 2 * x, upper + (2 * x + g.image[2]), n)
                     let value =
                         isMaximum
-                        ? V.maximum(V.maximum(V.maximum(pairs.a, pairs.b), pairs.c), pairs.d)
+                        ? V.larger(V.larger(V.larger(pairs.a, pairs.b), pairs.c), pairs.d)
                         : (((pairs.a + pairs.b) + pairs.c) + pairs.d) / divisor
                     value.store(result + x, n)
                     x += n

@@ -6,7 +6,7 @@ import Tensors
 public enum OptimizerCatalog {
     public static let all: [any Optimizer.Type] = [
         SGD.self, Adam.self, AdamW.self, NAdam.self, RAdam.self, Adamax.self, Adagrad.self, Adadelta.self, RMSprop.self,
-        Rprop.self, ASGD.self, Adafactor.self, Lion.self, LAMB.self, Muon.self,
+        Rprop.self, ASGD.self, Adafactor.self, Lion.self, LAMB.self, Muon.self, LBFGS.self,
     ]
 
     public static var kinds: [String] { all.map { $0.kind } }

@@ -123,11 +123,11 @@ public final class Trainer: @unchecked Sendable {
     func step(_ entry: StepPlan) throws(ChainruleError) -> Double {
         if update.usesAverage { update.useAverage(false) }
         executor.setRandomState(seed: seed, step: UInt64(truncatingIfNeeded: batchCount))
-        try executor.runForward(entry.plan)
-        executor.run(entry.plan, .loss)
-        let loss = entry.loss(executor)
-        guard loss.isFinite else { throw diagnose(entry, loss) }
-        try executor.runBackward(entry.plan)
+        let loss = try lossAndGradients(entry)
+        if let search = update.search {
+            try runSearch(search, entry, loss)
+            return loss
+        }
         if entry.updatesDirectly {
             if update.apply(executor, by: entry.plan) {
                 scheduleStep()
@@ -138,6 +138,33 @@ public final class Trainer: @unchecked Sendable {
         try update.apply(executor, committing: entry.plan)
         if update.pending == 0 { scheduleStep() }
         return loss
+    }
+
+    @inline(__always)
+    private func lossAndGradients(_ entry: StepPlan) throws(ChainruleError) -> Double {
+        try executor.runForward(entry.plan)
+        executor.run(entry.plan, .loss)
+        let loss = entry.loss(executor)
+        guard loss.isFinite else { throw diagnose(entry, loss) }
+        try executor.runBackward(entry.plan)
+        return loss
+    }
+
+    /// A step that evaluates the loss several times, with the same random numbers each time. What layers keep
+    /// changes once, as the first evaluation has it.
+    private func runSearch(_ search: QuasiNewton, _ entry: StepPlan, _ loss: Double) throws(ChainruleError) {
+        try update.checkGradients(executor)
+        if entry.plan.hasCommits { executor.run(entry.plan, .commit) }
+        let lr = update.lr
+        try search.step(from: loss, lr: lr, executor: executor) { () throws(ChainruleError) in
+            try self.executor.runForward(entry.plan)
+            self.executor.run(entry.plan, .loss)
+            let loss = entry.loss(self.executor)
+            if loss.isFinite { try self.executor.runBackward(entry.plan) }
+            return loss
+        } failure: { self.diagnose(entry, $0) }
+        update.finishSearch(lr: lr, executor)
+        scheduleStep()
     }
 
     /// Batches trained on so far.

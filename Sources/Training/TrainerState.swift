@@ -8,7 +8,8 @@ extension Trainer {
     /// The optimizer's arrays under names such as "optimizer.exp_avg.0.weight".
     public func stateTensors() -> [(name: String, view: ArrayView)] {
         guard let state = update.state, let layout = update.layout else { return [] }
-        return layout.arrays.map { name, index, shape, offset in
+        let searched = update.search?.tensors() ?? []
+        return searched + layout.arrays.map { name, index, shape, offset in
             let parameter = model.parameters[index]
             return ("optimizer.\(name).\(parameter.name)", parameter.view(beside: state.pointer + offset, shape: shape, model.type))
         }
@@ -16,6 +17,7 @@ extension Trainer {
 
     public func stateMetadata() -> [(String, String)] {
         var list = optimizerMetadata()
+        if let search = update.search { list.append(("chainrule_lbfgs", search.numbers.text)) }
         if let schedule { list += [("chainrule_schedule", schedule.choice.text), ("chainrule_schedule_state", schedule.text)] }
         return list
     }
@@ -60,6 +62,7 @@ extension Trainer {
         if let text = metadata["chainrule_schedule"] {
             schedule = try ScheduleState(try ScheduleChoice(text), text: metadata["chainrule_schedule_state"] ?? "")
         }
+        try update.search?.restore(metadata["chainrule_lbfgs"] ?? "")
         self.seed = seed
         update.lr = lr
         update.step = step

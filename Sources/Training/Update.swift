@@ -25,6 +25,8 @@ public final class Update: @unchecked Sendable {
     /// Tied to this model by the first step.
     public private(set) var model: Model?
     private(set) var layout: UpdateLayout?
+    /// Of an optimizer that evaluates the loss several times a step.
+    private(set) var search: QuasiNewton?
     private var plan: Plan?
     private var accumulation: Plan?
     private var workspace: Storage?
@@ -66,6 +68,9 @@ public final class Update: @unchecked Sendable {
         accumulation = try programs.accumulation().map { (program) throws(ChainruleError) in try Plan(program) }
         self.layout = layout
         limits = UpdateLimits(isDouble: model.isDouble)
+        if let settings = choice.base.optimizer as? LBFGS {
+            search = try QuasiNewton(settings, model, frozen: layout.frozen)
+        }
         state = made
         self.model = model
     }
@@ -77,7 +82,7 @@ public final class Update: @unchecked Sendable {
     }
 
     /// Bytes of the moments and the plan's workspace.
-    public var byteCount: Int { (state?.byteCount ?? 0) + (plan?.arenaBytes ?? 0) }
+    public var byteCount: Int { (state?.byteCount ?? 0) + (search?.byteCount ?? 0) + (plan?.arenaBytes ?? 0) }
 
     /// Makes the plan ready to run with the gradients of an executor.
     public func bind(_ executor: Executor) throws(ChainruleError) {
@@ -99,6 +104,10 @@ public final class Update: @unchecked Sendable {
     @inline(__always)
     public func apply(_ executor: Executor, committing step: Plan? = nil) throws(ChainruleError) {
         guard let plan else { return }
+        guard search == nil else {
+            throw ChainruleError(
+                .state, "the optimizer lbfgs", expected: "a trainer's step, which can evaluate the loss several times", got: "gradients alone")
+        }
         if let accumulation, pending + 1 < choice.accumulate { return try accumulate(accumulation, executor, step) }
         let staysFinite = setNumbers(plan)
         executor.run(plan, .check)
@@ -133,7 +142,7 @@ public final class Update: @unchecked Sendable {
         executor.control.pointer.load(fromByteOffset: Control.nonFinite, as: Int32.self) != 0
     }
 
-    private func checkGradients(_ executor: Executor) throws(ChainruleError) {
+    func checkGradients(_ executor: Executor) throws(ChainruleError) {
         guard let model, let gradients = executor.gradients?.pointer,
             let parameter = model.nonFiniteParameter(in: gradients, besides: layout?.frozen ?? [])
         else { return }
@@ -180,6 +189,13 @@ public final class Update: @unchecked Sendable {
         pending = 0
         executor.run(plan, .update)
         lastLr = nextLr
+        if choice.hasAverage { takeMean(executor) }
+    }
+
+    /// Counts a step that `search` made.
+    func finishSearch(lr: Double, _ executor: Executor) {
+        step += 1
+        lastLr = lr
         if choice.hasAverage { takeMean(executor) }
     }
 

@@ -302,33 +302,6 @@ static void enormous_header(void) {
   free(file);
 }
 
-/* The file with another value for a key of its metadata. */
-static int write_changed(const char *path, const char *bytes, size_t length, const char *key, const char *value) {
-  char name[80];
-  const char *place, *end;
-  char *changed = (char *)malloc(length + 100);
-  uint64_t header;
-  size_t before, whole;
-  int done;
-  snprintf(name, sizeof name, "\"%s\":\"", key);
-  memcpy(&header, bytes, 8);
-  place = (const char *)memmem(bytes, length, name, strlen(name));
-  if (place == NULL || changed == NULL) return 0;
-  place += strlen(name);
-  end = (const char *)memchr(place, '"', (size_t)(bytes + length - place));
-  before = (size_t)(place - bytes);
-  memcpy(changed, bytes, before);
-  memcpy(changed + before, value, strlen(value));
-  whole = before + strlen(value);
-  memcpy(changed + whole, end, (size_t)(bytes + length - end));
-  whole += (size_t)(bytes + length - end);
-  header = header + strlen(value) - (uint64_t)(end - place);
-  memcpy(changed, &header, 8);
-  done = test_write(path, changed, whole);
-  free(changed);
-  return done;
-}
-
 /* Counters near the largest number would overflow as training goes on. */
 static void extreme_counters(void) {
   static const char *const keys[] = {"chainrule_step", "chainrule_epoch", "chainrule_batch"};
@@ -346,13 +319,13 @@ static void extreme_counters(void) {
   test_poison(&other, sizeof other);
   for (k = 0; k < 3; k++)
     for (v = 0; v < sizeof values / sizeof *values; v++) {
-      REQUIRE(write_changed(test_path("changed"), bytes, length, keys[k], values[v]));
+      REQUIRE(test_write_changed(test_path("changed"), bytes, length, keys[k], values[v]));
       FAILS_SAYING(CHAINRULE_FORMAT, keys[k], chainrule_trainer_load(test_path("changed"), &loaded, &other));
     }
   CHECK_UNTOUCHED(loaded);
   CHECK_UNTOUCHED(other);
   for (k = 0; k < 3; k++) {
-    REQUIRE(write_changed(test_path("changed"), bytes, length, keys[k], "9007199254740992"));
+    REQUIRE(test_write_changed(test_path("changed"), bytes, length, keys[k], "9007199254740992"));
     REQUIRE_OK(chainrule_trainer_load(test_path("changed"), &loaded, &other));
     SUCCEEDS(chainrule_trainer_step(other, &in, &out, NULL, NULL));
     options.resume = 1;

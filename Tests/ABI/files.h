@@ -69,4 +69,31 @@ static inline int test_write(const char *path, const void *bytes, size_t length)
   return fclose(file) == 0 && written == length;
 }
 
+/* A safetensors file with another value for a key of its metadata. */
+static inline int test_write_changed(const char *path, const char *bytes, size_t length, const char *key, const char *value) {
+  char name[80];
+  const char *place, *end;
+  char *changed = (char *)malloc(length + 100);
+  uint64_t header;
+  size_t before, whole;
+  int done;
+  snprintf(name, sizeof name, "\"%s\":\"", key);
+  memcpy(&header, bytes, 8);
+  place = (const char *)memmem(bytes, length, name, strlen(name));
+  if (place == NULL || changed == NULL) return 0;
+  place += strlen(name);
+  end = (const char *)memchr(place, '"', (size_t)(bytes + length - place));
+  before = (size_t)(place - bytes);
+  memcpy(changed, bytes, before);
+  memcpy(changed + before, value, strlen(value));
+  whole = before + strlen(value);
+  memcpy(changed + whole, end, (size_t)(bytes + length - end));
+  whole += (size_t)(bytes + length - end);
+  header = header + strlen(value) - (uint64_t)(end - place);
+  memcpy(changed, &header, 8);
+  done = test_write(path, changed, whole);
+  free(changed);
+  return done;
+}
+
 #endif

@@ -254,7 +254,7 @@ static void check_parameters(const chainrule_model *model, chainrule_dtype dtype
   }
 }
 
-/* Ten steps: once with every call spelled out, once by the trainer. */
+/* Ten steps: once with every call spelled out, once by the trainer. L-BFGS evaluates the loss itself: trainer only. */
 static void optimizer_in(chainrule_dtype dtype) {
   chainrule_model *model = build(dtype), *twin = build(dtype);
   chainrule_context *context = NULL;
@@ -264,7 +264,7 @@ static void optimizer_in(chainrule_dtype dtype) {
   chainrule_array input = oracle_array(&current.inputs[0], dtype), target = target_array(0, dtype);
   chainrule_array prediction = oracle_array(&current.targets[0], dtype), gradient = oracle_array(&current.targets[0], dtype);
   double value, by_trainer;
-  int i;
+  int i, by_hand = strncmp(current.optimizer, "lbfgs", 5) != 0;
   if (test_case_failures) return;
   REQUIRE_OK(chainrule_context_create(model, &context));
   REQUIRE_OK(chainrule_loss_create(current.loss, &loss));
@@ -276,11 +276,12 @@ static void optimizer_in(chainrule_dtype dtype) {
     REQUIRE_OK(chainrule_loss_evaluate(loss, &prediction, &target, NULL, &value, &gradient));
     REQUIRE_OK(chainrule_context_zero_gradients(context));
     REQUIRE_OK(chainrule_context_backward(context, &gradient));
-    REQUIRE_OK(chainrule_optimizer_step(optimizer, context));
+    if (by_hand) REQUIRE_OK(chainrule_optimizer_step(optimizer, context));
     REQUIRE_OK(chainrule_trainer_step(trainer, &input, &target, NULL, &by_trainer));
+    if (!by_hand) continue;
     CHECK_NEAR(by_trainer, value, dtype == CHAINRULE_FLOAT64 ? 1e-12 : 1e-5);
   }
-  check_parameters(model, dtype, "by hand");
+  if (by_hand) check_parameters(model, dtype, "by hand");
   check_parameters(twin, dtype, "by the trainer");
   if (test_case_failures == 0)
     printf("bits %s-%s %016llx\n", current.name, dtype == CHAINRULE_FLOAT64 ? "float64" : "float32",

@@ -180,11 +180,20 @@ def optimizer_case(text, kind, options, generator):
         p = {name: as_leaf(value, dtype) for name, value in start.items()}
         trained = p if options is None else list(p.values())
         optimizer = kind(trained, foreach=False, **(options or {}))
-        for _ in range(10):
+
+        def evaluate():
             optimizer.zero_grad()
             F = torch.nn.functional
             h = torch.tanh(F.linear(x.to(dtype), p["0.weight"], p["0.bias"]))
-            F.mse_loss(F.linear(h, p["2.weight"], p["2.bias"]), t.to(dtype)).backward()
+            loss = F.mse_loss(F.linear(h, p["2.weight"], p["2.bias"]), t.to(dtype))
+            loss.backward()
+            return loss
+
+        for _ in range(10):
+            if isinstance(optimizer, torch.optim.LBFGS):
+                optimizer.step(evaluate)
+                continue
+            evaluate()
             if clip_norm:
                 torch.nn.utils.clip_grad_norm_(trained_tensors(optimizer), clip_norm[0])
             if clip_value:

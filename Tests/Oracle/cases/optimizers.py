@@ -95,6 +95,12 @@ def groups(kind, *parts, **options):
     return make
 
 
+def lbfgs(**options):
+    def make(named, foreach):
+        return torch.optim.LBFGS(list(named.values()), **options)
+    return make
+
+
 O = torch.optim
 OPTIMIZERS = [
     ("sgd lr=0.1", O.SGD, dict(lr=0.1)),
@@ -189,4 +195,8 @@ OPTIMIZERS = [
     ("adagrad lr=0; 2.* lr=0.1", groups(O.Adagrad, dict(names=["2.weight", "2.bias"]), lr=0.1), None),
     ("adafactor lr=0.3; *.bias lr=0.02 maximize=true",
      groups(O.Adafactor, dict(names=MATRICES), dict(names=VECTORS, lr=0.02, maximize=True), lr=0.3), None),
+    ("lbfgs lr=0.3 max_iter=2 history_size=3", lbfgs(lr=0.3, max_iter=2, history_size=3), None),
+    ("lbfgs lr=0.5 max_iter=2 line_search_fn=strong_wolfe", lbfgs(lr=0.5, max_iter=2, line_search_fn="strong_wolfe"), None),
+    ("lbfgs max_iter=4 max_eval=3 tolerance_grad=0.01 tolerance_change=1e-4 history_size=5 line_search_fn=strong_wolfe",
+     lbfgs(max_iter=4, max_eval=3, tolerance_grad=0.01, tolerance_change=1e-4, history_size=5, line_search_fn="strong_wolfe"), None),
 ]
