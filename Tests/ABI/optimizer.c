@@ -179,6 +179,7 @@ static void not_finite(void) {
   rank = 2;
   for (i = 0; (kind = chainrule_catalog_kind(CHAINRULE_OPTIMIZERS, i)) != NULL; i++) {
     char text[60];
+    if (strcmp(kind, "lbfgs") == 0) continue; /* takes no steps by hand: lbfgs.c */
     snprintf(text, sizeof text, "%s lr=0.5", kind);
     overflowing_gradient(text);
   }
