@@ -55,5 +55,7 @@ echo "== matrix product beside their BLAS libraries"
 "$python" Benchmarks/peers/product.py --peers "$work"
 echo "== whole jobs"
 "$python" Benchmarks/peers/jobs.py --peers "$work"
+echo "== each layer and operation of the catalog, beside PyTorch, one thread"
+"$python" -W ignore Benchmarks/peers/catalog.py
 echo "== held-out digits over ten seeds, beside PyTorch"
 "$python" Benchmarks/peers/digits_seeds.py
