@@ -529,6 +529,13 @@ chainrule_status chainrule_trainer_evaluate(chainrule_trainer *trainer, const ch
                                             const chainrule_array *y, const chainrule_array *sample_weight,
                                             double *values, size_t capacity, size_t *count);
 
+/* How often, or with how much weight, each class (a row) was taken for each class (a column), as scikit-learn
+   counts it. prediction: scores [n, classes], of which the first of the largest counts, or classes [n] (int32,
+   int64); target: classes [n], or scores like those; sample_weight [n] or NULL; matrix: [classes, classes] of
+   float32 or float64. CHAINRULE_VALUE for a class that the matrix doesn't have, and for NaN. */
+chainrule_status chainrule_confusion_matrix(const chainrule_array *prediction, const chainrule_array *target,
+                                            const chainrule_array *sample_weight, const chainrule_array *matrix);
+
 /* Asks a running fit to end after its current batch with CHAINRULE_CANCELLED. Safe from any thread
    and from a signal handler. Does nothing when no fit runs. */
 void chainrule_trainer_cancel(chainrule_trainer *trainer);

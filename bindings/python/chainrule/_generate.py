@@ -18,10 +18,10 @@ BY_HAND = {
     "input", "parameter", "constant", "exp", "log", "sqrt", "sin", "cos", "abs", "maximum", "sum", "mean", "transpose",
     "concat", "matmul", "slice", "reshape", "add", "sub", "mul", "div", "pow", "neg",
 }  # fmt: skip
-#: Attributes that PyTorch's constructors do not have.
+#: Attributes of optimizers that PyTorch's constructors do not have.
 KEYWORD_ONLY = (
     "clip_norm", "clip_value", "ema_decay", "accumulate", "swa_start", "swa_freq", "frozen", "l1", "l2", "orthogonal",
-    "non_negative", "unit_norm",
+    "max_norm", "non_negative", "unit_norm",
 )  # fmt: skip
 
 TYPES = {
@@ -76,8 +76,8 @@ def _literal(attribute: Attribute) -> Optional[str]:
     return repr(text)
 
 
-def _is_keyword_only(attribute: Attribute) -> bool:
-    return attribute.name.endswith("_init") or attribute.name in KEYWORD_ONLY
+def _is_keyword_only(attribute: Attribute, base: str) -> bool:
+    return attribute.name.endswith("_init") or (base == "Optimizer" and attribute.name in KEYWORD_ONLY)
 
 
 def _annotation(attribute: Attribute, literal: Optional[str]) -> str:
@@ -85,9 +85,9 @@ def _annotation(attribute: Attribute, literal: Optional[str]) -> str:
     return f"Optional[{kind}]" if literal == "None" else kind
 
 
-def _arguments(attributes: tuple[Attribute, ...], extra: str = "") -> list[str]:
+def _arguments(attributes: tuple[Attribute, ...], extra: str = "", base: str = "") -> list[str]:
     """The parameters of a signature, in the catalog's order; one with a default before one without loses it."""
-    positional = [item for item in attributes if not _is_keyword_only(item)]
+    positional = [item for item in attributes if not _is_keyword_only(item, base)]
     needed = max((place for place, item in enumerate(positional) if _literal(item) is None), default=-1)
     lines = []
     for place, item in enumerate(positional):
@@ -95,7 +95,7 @@ def _arguments(attributes: tuple[Attribute, ...], extra: str = "") -> list[str]:
         shown = f" = {literal}" if literal is not None and place > needed else ""
         lines.append(f"{item.name}: {_annotation(item, literal)}{shown}")
     keywords = [f"{item.name}: {_annotation(item, _literal(item))} = {_literal(item)}"
-                for item in attributes if _is_keyword_only(item)]
+                for item in attributes if _is_keyword_only(item, base)]
     keywords += [extra] if extra else []
     return lines + (["*"] + keywords if keywords else [])
 
@@ -173,7 +173,7 @@ def _layer(entry: Entry) -> list[str]:
 def _text_class(entry: Entry, base: str) -> list[str]:
     """A loss, optimizer or schedule: its constructor makes the library's text."""
     lines = ["", "", f"class {entry.class_name}({base}):"] + _docstring(entry, "    ", False)
-    lines += [""] + _signature("    def __init__", ["self"] + _arguments(entry.attributes), " -> None:")
+    lines += [""] + _signature("    def __init__", ["self"] + _arguments(entry.attributes, base=base), " -> None:")
     literals = [(item.name, _literal(item)) for item in entry.attributes]
     defaults = ", ".join(f"{name!r}: {literal}" for name, literal in literals if literal not in (None, "None"))
     lines.append("        values = {")

@@ -7,7 +7,9 @@ from typing import Any, Optional, Union
 
 import numpy as np
 
-from ._errors import AttributeTextError, make_error
+from ._arrays import FLOAT64, Views, as_array, as_labels, as_real
+from ._errors import AttributeTextError, check, make_error
+from ._library import lib
 
 Weight = Optional[np.ndarray]
 
@@ -98,20 +100,15 @@ def confusion_matrix(prediction: Any, target: Any, sample_weight: Any = None) ->
     ``prediction``: scores [n, classes], of which the largest counts, or classes [n]. ``target``: labels [n], or
     [n, classes] like the scores.
     """
-    predicted, actual = (np.asarray(array) for array in (prediction, target))
-    classes = max((array.shape[1] for array in (predicted, actual) if array.ndim == 2), default=0)
-    predicted, actual = (array.argmax(axis=1) if array.ndim == 2 else array for array in (predicted, actual))
-    for name, array in (("prediction", predicted), ("target", actual)):
-        if array.ndim != 1 or array.dtype.kind not in "iub":
-            raise ValueError(f"{name} must be classes [n] or scores [n, classes]; got {array.dtype} {array.shape}")
-        if array.size and array.min() < 0:
-            raise ValueError(f"{name} must have classes of 0 or more; got {array.min()}")
-    if len(predicted) != len(actual):
-        raise ValueError(f"prediction and target must be as long as each other; got {len(predicted)} and {len(actual)}")
-    if predicted.size:
-        classes = max(classes, int(predicted.max()) + 1, int(actual.max()) + 1)
-    weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    if weight is not None and weight.shape != actual.shape:
-        raise ValueError(f"sample_weight must have a number for each sample, {actual.shape}; got {weight.shape}")
-    places = actual.astype(np.int64) * classes + predicted.astype(np.int64)
-    return np.bincount(places, weights=weight, minlength=classes * classes).reshape(classes, classes)
+    predicted, actual = (_scores_or_classes(array, name) for array, name in ((prediction, "prediction"), (target, "target")))
+    classes = max((array.shape[1] if array.ndim == 2 else int(array.max(initial=-1)) + 1 for array in (predicted, actual)))
+    matrix = np.zeros((max(classes, 1), max(classes, 1)))
+    weights = [] if sample_weight is None else [as_real(sample_weight, "sample_weight", FLOAT64)]
+    views = [Views(arrays) for arrays in ([predicted], [actual], weights, [matrix])]
+    check(lib.chainrule_confusion_matrix(*(view.pointer for view in views)))
+    return matrix if weights else matrix.astype(np.int64)
+
+
+def _scores_or_classes(value: Any, name: str) -> np.ndarray:
+    array = as_array(value, name)
+    return as_real(array, name, FLOAT64) if array.ndim == 2 else as_labels(array, name, "classes [n] or scores [n, classes]")

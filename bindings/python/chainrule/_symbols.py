@@ -157,6 +157,15 @@ def apply(
     return (node, *(Output(node, index) for index in range(1, len(outputs))))
 
 
+class NestedModel(Node):
+    """A model called on nodes; its ``layer`` is the model. Further outputs are ``Output`` nodes."""
+
+    __slots__ = ()
+
+    def __init__(self, model: Any, inputs: tuple[Any, ...]) -> None:
+        super().__init__("model", {}, tuple(as_node(value) for value in inputs), layer=model)
+
+
 class Input(Node):
     """A model's input of this shape. ``batched`` says that its first dimension, which is not part of
     ``shape``, is the batch; without it the array is taken whole. ``dtype`` is "real", or "integer" (an
