@@ -38,7 +38,7 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case cumulateRows
     case cumulateProductBackward
     case sortRows
-    case poolIndices
+    case poolIndices, placeInPlanes
     // Copies
     case copyStrided
     case fill

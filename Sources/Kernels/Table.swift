@@ -43,6 +43,7 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .cumulateProductBackward: cumulateProductBackwardKernel
     case .sortRows: sortRowsKernel
     case .poolIndices: poolIndicesKernel
+    case .placeInPlanes: placeInPlanesKernel
     case .copyStrided: copyStridedKernel
     case .fill: fillKernel
     case .gatherRows: gatherRowsKernel

@@ -43,13 +43,52 @@ extension IndexedMaxPoolLayer {
     }
 
     func forward(_ emit: Emitter) {
-        guard let work = pool(emit) else { return }
+        guard let work = PoolWork(self, emit) else { return }
         emit.program.call(
             .poolIndices,
             [
-                Operand(0, emit.input(), .read), Operand(1, emit.output(1), .write), Operand(2, work.space, .read),
-                Operand(3, work.intervals, .read),
+                Operand(0, emit.input(), .read), Operand(1, emit.output(), .write), Operand(2, work.space, .read),
+                Operand(3, work.intervals, .read), Operand(4, emit.output(1), .write),
             ], pieces: work.pieces, cost: 2 * work.cost, work.fill)
+    }
+
+    func backward(_ emit: Emitter) {
+        guard emit.needsInputGradient() else { return }
+        emit.program.place(
+            .add, emit.outputGradient(), indices: emit.output(1), into: emit.inputGradient(),
+            planes: Planes(emit.outputShapes[0], emit.inputShapes[0], Self.rank))
+    }
+}
+
+/// Planes whose elements have places in larger ones.
+struct Planes {
+    let count: Int
+    let small: Int
+    let large: Int
+
+    /// Shapes that end in `rank` dimensions of space.
+    init(_ small: Shape, _ large: Shape, _ rank: Int) {
+        self.small = small.dimensions.suffix(rank).reduce(1, *)
+        self.large = large.dimensions.suffix(rank).reduce(1, *)
+        count = large.dimensions.dropLast(rank).reduce(1, *)
+    }
+}
+
+extension Program {
+    /// Indices that are known to be places in the larger planes.
+    func place(_ function: PlacedFunction, _ source: Value, indices: Value, into target: Value, planes: Planes) {
+        guard planes.count > 0 else { return }
+        let perPiece = max(1, elementsPerPiece / max(1, planes.large))
+        call(
+            .placeInPlanes, [Operand(0, source, .read), Operand(1, indices, .read), Operand(2, target, .write)],
+            pieces: (planes.count + perPiece - 1) / perPiece, cost: Double(planes.count * (planes.large + 2 * planes.small)) * 0.3
+        ) {
+            $0.integers[0] = planes.count
+            $0.integers[1] = perPiece
+            $0.integers[2] = planes.small
+            $0.integers[3] = planes.large
+            $0.integers[4] = function.rawValue
+        }
     }
 }
 

@@ -88,25 +88,18 @@ extension MaxUnpoolLayer {
         return [Shape(input.dimensions.dropLast(Self.rank) + image)]
     }
 
-    /// Planes with the elements of each.
-    private func walk(_ emit: Emitter) -> IndexWalk {
-        let small = emit.inputShapes[0].dimensions.suffix(Self.rank).reduce(1, *)
-        let large = emit.outputShapes[0].dimensions.suffix(Self.rank).reduce(1, *)
-        let planes = emit.inputShapes[0].elementCount / max(small, 1)
-        return IndexWalk(Shape([planes, large]), axis: 1, index: Shape([planes, small]))
-    }
+    private func planes(_ emit: Emitter) -> Planes { Planes(emit.inputShapes[0], emit.outputShapes[0], Self.rank) }
 
     func forward(_ emit: Emitter) {
-        let walk = walk(emit)
-        let indices = emit.indices(1, limit: walk.limit)
+        let planes = planes(emit)
+        let indices = emit.indices(1, limit: planes.large)
         emit.save("indices", indices)
-        emit.program.fill(emit.output(), with: 0, count: emit.outputShapes[0].elementCount)
-        emit.program.scatter(walk, emit.input(), indices: indices, into: emit.output(), adds: false)
+        emit.program.place(.put, emit.input(), indices: indices, into: emit.output(), planes: planes)
     }
 
     // PyTorch's: the gradient at the place, also to elements that another one has replaced.
     func backward(_ emit: Emitter) {
         guard emit.needsInputGradient(), let indices = emit.saved("indices") else { return }
-        emit.program.gather(walk(emit), emit.outputGradient(), indices: indices, into: emit.inputGradient())
+        emit.program.place(.fetch, emit.outputGradient(), indices: indices, into: emit.inputGradient(), planes: planes(emit))
     }
 }

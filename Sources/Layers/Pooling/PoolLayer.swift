@@ -23,12 +23,8 @@ extension PoolLayer {
         return Shape(input.dimensions.dropLast(Self.rank) + positions)
     }
 
-    func forward(_ emit: Emitter) { pool(emit) }
-
-    /// Appends the call that writes the first output.
-    @discardableResult
-    func pool(_ emit: Emitter) -> PoolWork? {
-        guard let work = PoolWork(self, emit) else { return nil }
+    func forward(_ emit: Emitter) {
+        guard let work = PoolWork(self, emit) else { return }
         emit.save("space", work.space)
         emit.save("intervals", work.intervals)
         emit.program.call(
@@ -37,7 +33,6 @@ extension PoolLayer {
                 Operand(0, emit.input(), .read), Operand(1, emit.output(), .write), Operand(2, work.space, .read),
                 Operand(3, work.intervals, .read),
             ], pieces: work.pieces, cost: work.cost, work.fill)
-        return work
     }
 
     func backward(_ emit: Emitter) {
