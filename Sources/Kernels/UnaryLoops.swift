@@ -152,6 +152,7 @@ func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: 
     case .tanhshrink: run.run(Tanhshrink<V>.self)
     case .softsign: run.run(Softsign<V>.self)
     case .logSigmoid: run.run(LogSigmoid<V>.self)
+    case .lgamma: run.run(Lgamma<V>.self)
     case .powerOfMagnitude:
         if a == 2 {
             run.run(Square<V>.self)
