@@ -22,6 +22,10 @@ let vectorLevels: [Level] = []
 #endif
 let levels = isQuick ? baseline : baseline + vectorLevels
 
+// A function each a section, and none kept but for what uses it: the linker drops what nothing uses and folds
+// what is the same.
+let separate = ["-Xfrontend", "-function-sections", "-Xfrontend", "-internalize-at-link"]
+
 // -Ounchecked and whole-module even in debug builds: the loops over elements are only here.
 let fast = ["-Ounchecked", "-wmo", "-Xfrontend", "-disable-stack-protector"]
 let kernelTargets: [Target] = levels.map { level in
@@ -32,18 +36,22 @@ let kernelTargets: [Target] = levels.map { level in
         swiftSettings: [
             .define(level.define),
             // -fno-math-errno: squareRoot() becomes the vector instruction, not a call that sets errno.
-            .unsafeFlags((isQuick ? [] : fast + level.flags) + ["-Xcc", "-fno-math-errno"]),
+            .unsafeFlags((isQuick ? [] : fast + level.flags + separate) + ["-Xcc", "-fno-math-errno"]),
         ])
 }
 
 // Handles are used by one call at a time (locks see to it), so the run-time check for overlapping
 // accesses would only cost time.
 let core: [SwiftSetting] = [
-    .unsafeFlags(["-enforce-exclusivity=unchecked", "-Xfrontend", "-disable-reflection-metadata"])
+    .unsafeFlags(["-enforce-exclusivity=unchecked", "-Xfrontend", "-disable-reflection-metadata"] + separate)
 ]
 
 // What works when a plan is made and when files are read: small rather than unrolled.
 let coreSmall: [SwiftSetting] = core + (isQuick ? [] : [.unsafeFlags(["-Osize"])])
+
+// The standard library's object file with leave to drop what nothing uses of it: scripts/build_library.sh makes it.
+// Without it the library is 0.7 MB larger.
+let standardLibrary = Context.environment["CHAINRULE_SWIFT_OBJECT"].map { [$0] } ?? []
 
 let package = Package(
     name: "Chainrule",
@@ -53,7 +61,7 @@ let package = Package(
     targets: kernelTargets + [
         .systemLibrary(name: "CChainrule", path: "Include"),
         .target(name: "CPUFeatures"),
-        .target(name: "KernelInterface"),
+        .target(name: "KernelInterface", swiftSettings: [.unsafeFlags(separate)]),
         .target(
             name: "KernelDispatch",
             dependencies: ["KernelInterface", "CPUFeatures"] + levels.map { .byName(name: $0.module) },
@@ -68,21 +76,21 @@ let package = Package(
         .target(
             name: "Graph",
             dependencies: ["Layers", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures"],
-            swiftSettings: core),
+            swiftSettings: coreSmall),
         .target(name: "Checkpoints", dependencies: ["Graph", "Layers", "Optimizers", "Tensors"], swiftSettings: coreSmall),
         .target(
             name: "Training",
             dependencies: [
                 "Graph", "Layers", "Losses", "Optimizers", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures",
             ],
-            swiftSettings: core),
+            swiftSettings: coreSmall),
         .target(
             name: "ChainruleABI",
             dependencies: [
                 "CChainrule", "Training", "Checkpoints", "Graph", "Layers", "Losses", "Optimizers", "Tensors",
                 "KernelDispatch", "CPUFeatures",
             ],
-            exclude: ["exports.map"],
+            exclude: ["exports.map", "sections.ld"],
             swiftSettings: coreSmall,
             linkerSettings: [
                 .unsafeFlags([
@@ -91,7 +99,10 @@ let package = Package(
                     "-Xlinker", "-soname=libchainrule.so.0",
                     "-Xlinker", "-z", "-Xlinker", "nodelete",
                     "-Xlinker", "--gc-sections",
-                ])
+                    // Nothing unwinds through the library: no exception crosses it, and frames keep their pointers.
+                    "-Xlinker", "\(Context.packageDirectory)/Sources/ChainruleABI/sections.ld",
+                    "-Xlinker", "--no-eh-frame-hdr",
+                ] + standardLibrary)
             ]),
     ],
     swiftLanguageModes: [.v6]

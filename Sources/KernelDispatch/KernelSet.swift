@@ -47,7 +47,7 @@ public struct KernelSet: Sendable {
             kernels = KernelName.allCases.map { KernelsAVX2.kernel($0) }
         case .avx512:
             tileSizes = KernelsAVX512.tileSizes
-            kernels = KernelName.allCases.map { KernelsAVX512.kernel($0) }
+            kernels = KernelName.allCases.map { KernelsAVX512.kernel($0) ?? KernelsAVX2.kernel($0) }
         }
         #else
         tileSizes = Kernels.tileSizes
