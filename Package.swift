@@ -3,24 +3,31 @@ import PackageDescription
 
 // A module imports only those it names here: the compiler enforces it (see Makefile, IMPORT_CHECK).
 // The kernels are compiled once per CPU level from the same sources: KernelsAVX2 and KernelsAVX512
-// are links to Kernels. On another architecture the baseline build serves alone.
+// are links to Kernels. On another architecture the baseline build serves alone. With CHAINRULE_BUILD=quick in
+// the environment so it does here, and nothing is optimised: a debug build of a minute, to try things with.
 
+let isQuick = Context.environment["CHAINRULE_BUILD"] == "quick"
+
+typealias Level = (module: String, flags: [String], define: String)
 #if arch(x86_64)
-let levels: [(module: String, flags: [String], define: String)] = [
-    // For CPUs from before 2013, and for other architectures: small rather than unrolled.
-    ("Kernels", ["-Osize"], "BASELINE"),
+// For CPUs from before 2013, and for other architectures: small rather than unrolled.
+let baseline: [Level] = [("Kernels", ["-Osize"], "BASELINE")]
+let vectorLevels: [Level] = [
     ("KernelsAVX2", ["-Xcc", "-march=x86-64-v3"], "AVX2"),
     ("KernelsAVX512", ["-Xcc", "-march=x86-64-v4"], "AVX512"),
 ]
 #else
-let levels: [(module: String, flags: [String], define: String)] = [("Kernels", [], "BASELINE")]
+let baseline: [Level] = [("Kernels", [], "BASELINE")]
+let vectorLevels: [Level] = []
 #endif
+let levels = isQuick ? baseline : baseline + vectorLevels
 
 // A function each a section, and none kept but for what uses it: the linker drops what nothing uses and folds
 // what is the same.
 let separate = ["-Xfrontend", "-function-sections", "-Xfrontend", "-internalize-at-link"]
 
 // -Ounchecked and whole-module even in debug builds: the loops over elements are only here.
+let fast = ["-Ounchecked", "-wmo", "-Xfrontend", "-disable-stack-protector"]
 let kernelTargets: [Target] = levels.map { level in
     .target(
         name: level.module,
@@ -29,9 +36,7 @@ let kernelTargets: [Target] = levels.map { level in
         swiftSettings: [
             .define(level.define),
             // -fno-math-errno: squareRoot() becomes the vector instruction, not a call that sets errno.
-            .unsafeFlags(
-                ["-Ounchecked", "-wmo", "-Xfrontend", "-disable-stack-protector", "-Xcc", "-fno-math-errno"]
-                    + level.flags + separate),
+            .unsafeFlags((isQuick ? [] : fast + level.flags + separate) + ["-Xcc", "-fno-math-errno"]),
         ])
 }
 
@@ -42,7 +47,7 @@ let core: [SwiftSetting] = [
 ]
 
 // What works when a plan is made and when files are read: small rather than unrolled.
-let coreSmall: [SwiftSetting] = core + [.unsafeFlags(["-Osize"])]
+let coreSmall: [SwiftSetting] = core + (isQuick ? [] : [.unsafeFlags(["-Osize"])])
 
 // What scripts/build_library.sh asks for, 1.8 MB less: the standard library's object file with leave to drop what
 // nothing uses of it, and no tables for unwinding: no exception crosses the library, and frames keep their pointers.
@@ -65,7 +70,7 @@ let package = Package(
         .target(
             name: "KernelDispatch",
             dependencies: ["KernelInterface", "CPUFeatures"] + levels.map { .byName(name: $0.module) },
-            swiftSettings: core),
+            swiftSettings: core + (levels.count > 1 ? [.define("VECTOR_LEVELS")] : [])),
         .testTarget(name: "KernelTests", dependencies: ["KernelDispatch", "KernelInterface"]),
         .testTarget(name: "GraphTests", dependencies: ["Graph", "Layers", "KernelDispatch", "Tensors"]),
         .testTarget(name: "CheckpointTests", dependencies: ["Checkpoints", "Graph", "Tensors"]),

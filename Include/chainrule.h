@@ -124,6 +124,7 @@ typedef struct chainrule_entry_info {
   int32_t least_inputs, most_inputs; /* INT32_MAX: any number */
   int32_t keeps_shape;               /* 1: the output always has the first input's shape */
   size_t attribute_count, parameter_count;
+  int32_t registered; /* 1: by the host program; such kinds come behind the library's own */
 } chainrule_entry_info;
 
 typedef struct chainrule_attribute_info {
@@ -276,8 +277,8 @@ typedef struct chainrule_layer_definition {
                       const chainrule_array *input_gradients);
 } chainrule_layer_definition;
 
-/* The definition is copied; the kind stays for as long as the process lives. Saved models name it, and load
-   where it is registered. attributes reach the functions as "name=value name=value", all of them. The
+/* The definition is copied; the kind stays for as long as the process lives, and is in the catalog. Saved
+   models name it, and load where it is registered. attributes reach the functions as "name=value name=value", all of them. The
    functions run on the thread that runs the model, or several at once where several threads do. */
 chainrule_status chainrule_register_layer(const char *kind, const chainrule_layer_definition *definition);
 
@@ -408,6 +409,100 @@ chainrule_status chainrule_optimizer_step(chainrule_optimizer *optimizer, chainr
 chainrule_status chainrule_optimizer_get_lr(const chainrule_optimizer *optimizer, double *lr);
 chainrule_status chainrule_optimizer_set_lr(chainrule_optimizer *optimizer, double lr);
 
+/* --------------------------------------- one's own losses, metrics, schedules, optimizers ---- */
+
+/* As for layers: functions of the host program under a kind of their own, which then stands wherever a text may
+   name one ("my_loss delta=2; mse"). The definition is copied and the kind stays for as long as the process lives;
+   it is in the catalog, and checkpoints name it and load where it is registered. attributes are those that the
+   definition declares, as "name=value name=value"; texts may give those that all kinds of the group have as well.
+   A function answers 0, or anything else to fail the call that it is part of with CHAINRULE_CALLBACK. It runs on the
+   thread of that call, or several at once where several threads make calls, and may not use the trainer, context or
+   model at work. */
+
+/* A loss. Its function gives one number for each sample; reduction, factor and sample weights are the library's
+   (mean and batchmean are the same then). Either evaluate or compose is given. */
+typedef struct chainrule_loss_definition {
+  size_t struct_size;
+  const char *attributes;       /* "delta=1": names with their defaults; NULL: none */
+  const char *documentation;    /* NULL: none */
+  int32_t predictions, targets; /* how many it takes, 1 to 4 and 0 to 4; both 0: one each */
+  void *user;                   /* handed to the functions */
+  /* Sets rank, shape and dtype (CHAINRULE_INT32: labels of 0 or more, -1 for none) of the targets, whose batch comes
+     first, from the predictions' shapes (data is NULL; -1 stands for the open batch). They begin as real numbers of
+     the first prediction's shape. Anything but 0 refuses the predictions. NULL: they stay so. */
+  int32_t (*target_shapes)(void *user, const char *attributes, const chainrule_array *predictions,
+                           size_t prediction_count, chainrule_array *targets, size_t target_count);
+  /* Writes losses [batch] and, unless gradients is NULL, the gradient of each sample's loss in its predictions, arrays
+     of their shapes. All arrays are contiguous and of the model's type, labels int32. */
+  int32_t (*evaluate)(void *user, const char *attributes, const chainrule_array *predictions, size_t prediction_count,
+                      const chainrule_array *targets, size_t target_count, const chainrule_array *losses,
+                      const chainrule_array *gradients);
+  /* A loss composed of operations, which needs no gradient: adds to a model that has the predictions and targets as
+     inputs (chainrule_model_input_info tells their shapes) and sets *losses to a node of shape [batch] or
+     [batch, ...], of which mean takes the mean. No samples may mix, and nothing in it is trained. */
+  int32_t (*compose)(void *user, const char *attributes, chainrule_model *model, const chainrule_node *predictions,
+                     size_t prediction_count, const chainrule_node *targets, size_t target_count,
+                     chainrule_node *losses);
+} chainrule_loss_definition;
+
+chainrule_status chainrule_register_loss(const char *kind, const chainrule_loss_definition *definition);
+
+/* chainrule_check_gradients for a loss: its gradients in the predictions, which must be float64. */
+chainrule_status chainrule_check_loss_gradients(const chainrule_loss *loss, const chainrule_array *prediction,
+                                                const chainrule_array *target, double tolerance, double *worst);
+
+/* A metric: it sees the set batch after batch. A loss whose targets do not have the prediction's shape takes no
+   other metrics. */
+typedef struct chainrule_metric_definition {
+  size_t struct_size;
+  const char *attributes, *documentation; /* as above */
+  int32_t larger_is_better;               /* 1: for early stopping */
+  void *user;
+  /* Sets *state (NULL at first), which the others are handed; before the first batch of a set or epoch. */
+  int32_t (*begin)(void *user, const char *attributes, void **state);
+  /* Takes a batch in: contiguous arrays of the model's type, labels int32; sample_weight is NULL for ones. */
+  int32_t (*update)(void *state, const chainrule_array *prediction, const chainrule_array *target,
+                    const chainrule_array *sample_weight);
+  int32_t (*result)(void *state, double *value); /* of all batches since begin */
+  void (*end)(void *state);                      /* gives the state back; NULL: nothing to do */
+} chainrule_metric_definition;
+
+chainrule_status chainrule_register_metric(const char *kind, const chainrule_metric_definition *definition);
+
+/* A schedule. */
+typedef struct chainrule_schedule_definition {
+  size_t struct_size;
+  const char *attributes, *documentation; /* as above */
+  int32_t counts_steps;                   /* 1: updates are counted unless per=epoch says otherwise; 0: epochs */
+  void *user;
+  /* Sets *lr, a finite rate of 0 or more: after `count` updates or epochs (from the part's own start on, in a
+     sequence), of first_lr before any. monitored: the last epoch's val_loss, or loss without validation data, or what
+     chainrule_trainer_end_epoch was given; NaN before. An update or epoch whose next rate is refused fails, and the
+     update is not made. */
+  int32_t (*rate)(void *user, const char *attributes, double first_lr, int64_t count, double monitored, double *lr);
+} chainrule_schedule_definition;
+
+chainrule_status chainrule_register_schedule(const char *kind, const chainrule_schedule_definition *definition);
+
+/* An optimizer. Groups, freezing, clipping, accumulation, regularisers, constraints and averages of weights are the
+   library's. A step that is refused, or leaves a NaN or infinity, is taken back; each is made with a copy of the
+   parameters at hand. */
+typedef struct chainrule_optimizer_definition {
+  size_t struct_size;
+  const char *attributes, *documentation; /* as above; "lr=0.01" among them sets the default of lr, else 0.001, and
+                                             does not reach the function as text */
+  int32_t state_count; /* arrays of the parameter's size that are kept, 0 to 8: zeros at first, "state0" and so on in
+                          checkpoints */
+  void *user;
+  /* Changes one parameter. step counts from 1; the gradient, clipped, is only read; state points to state_count
+     arrays. All are of the model's type and lie alike, in one piece of memory: a function that treats every element
+     alike may walk from data on. Where a weight is kept transposed, strided is 1 and the strides say how. */
+  int32_t (*update)(void *user, const char *attributes, int64_t step, double lr, const chainrule_array *parameter,
+                    const chainrule_array *gradient, const chainrule_array *state);
+} chainrule_optimizer_definition;
+
+chainrule_status chainrule_register_optimizer(const char *kind, const chainrule_optimizer_definition *definition);
+
 /* ---------------------------------------------------------------------------- training ---- */
 
 /* Loss, optimizer, random state and position in the data, for one model. */
@@ -422,8 +517,8 @@ void chainrule_trainer_free(chainrule_trainer *trainer);
 
 /* Metrics for fit and evaluate, separated by spaces, each with its attributes behind it: "accuracy top_k
    k=5 f1 average=macro". "" for none. Each is exact over the whole set, as scikit-learn computes it, with
-   sample weights. A series has the metric's kind as its name; a kind that comes more than once has its
-   attributes in the names, as they are written: "top_k_k=2", "top_k_k=5".
+   sample weights. A series has the metric's kind as its name, or what its attribute name= says; a kind that
+   comes more than once has its attributes in the names, as they are written: "top_k_k=2", "top_k_k=5".
    The class of several columns is the largest, and so it is of targets that are no labels; one column says
    yes above the loss's threshold (0 for logits, else 0.5); several columns under bce, bce_with_logits,
    soft_margin, multilabel_soft_margin and focal's sigmoid are each a yes or no. log_loss, roc_auc and
@@ -528,6 +623,13 @@ chainrule_status chainrule_trainer_fit(chainrule_trainer *trainer, const chainru
 chainrule_status chainrule_trainer_evaluate(chainrule_trainer *trainer, const chainrule_array *x,
                                             const chainrule_array *y, const chainrule_array *sample_weight,
                                             double *values, size_t capacity, size_t *count);
+
+/* How often, or with how much weight, each class (a row) was taken for each class (a column), as scikit-learn
+   counts it. prediction: scores [n, classes], of which the first of the largest counts, or classes [n] (int32,
+   int64); target: classes [n], or scores like those; sample_weight [n] or NULL; matrix: [classes, classes] of
+   float32 or float64. CHAINRULE_VALUE for a class that the matrix doesn't have, and for NaN. */
+chainrule_status chainrule_confusion_matrix(const chainrule_array *prediction, const chainrule_array *target,
+                                            const chainrule_array *sample_weight, const chainrule_array *matrix);
 
 /* Asks a running fit to end after its current batch with CHAINRULE_CANCELLED. Safe from any thread
    and from a signal handler. Does nothing when no fit runs. */

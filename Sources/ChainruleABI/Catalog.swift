@@ -20,13 +20,14 @@ struct CatalogEntry {
     var outputRoles: [String] = []
     var parameters: [(name: String, shape: String)] = []
     var keepsShape = false
+    var isRegistered = false
 
     var description: String {
         ([kind + ":"] + attributes.map(\.description) + ["-- " + documentation]).joined(separator: " ")
     }
 
-    /// The groups of `chainrule_group`, in its order.
-    static let groups: [[CatalogEntry]] = [
+    /// The groups of `chainrule_group`, in its order: the library's own kinds.
+    private static let own: [[CatalogEntry]] = [
         LayerCatalog.all.map(layer),
         LossCatalog.all.map {
             CatalogEntry(
@@ -39,7 +40,9 @@ struct CatalogEntry {
                 kind: $0.kind, className: $0.className, attributes: $0.attributes + commonOptimizerAttributes,
                 documentation: $0.documentation)
         },
-        MetricCatalog.all.map { CatalogEntry(kind: $0.kind, attributes: $0.attributes, documentation: $0.documentation) },
+        MetricCatalog.all.map {
+            CatalogEntry(kind: $0.kind, attributes: $0.attributes + [MetricCatalog.nameAttribute], documentation: $0.documentation)
+        },
         Initializer.catalog.map { CatalogEntry(kind: $0.kind, documentation: $0.description) },
         ScheduleCatalog.all.map {
             CatalogEntry(
@@ -48,6 +51,33 @@ struct CatalogEntry {
         },
     ]
 
+    static let groupCount = own.count
+
+    /// A group's kinds: the library's own, then those that were registered; nil for no group.
+    static func group(_ number: Int) -> [CatalogEntry]? {
+        guard own.indices.contains(number) else { return nil }
+        return own[number] + registered(number)
+    }
+
+    private static func registered(_ number: Int) -> [CatalogEntry] {
+        func entries(_ kinds: [some NamedKind], _ more: [AttributeSpecification] = []) -> [CatalogEntry] {
+            kinds.map { CatalogEntry(kind: $0.kind, attributes: $0.attributes + more, documentation: $0.documentation, isRegistered: true) }
+        }
+        switch number {
+        case Int(CHAINRULE_LAYERS.rawValue):
+            return CustomCatalog.registry.all.map {
+                CatalogEntry(
+                    kind: $0.kind, attributes: $0.attributes, documentation: $0.documentation, inputCount: $0.inputCount,
+                    outputRoles: ["output"], isRegistered: true)
+            }
+        case Int(CHAINRULE_LOSSES.rawValue): return entries(LossCatalog.registry.all)
+        case Int(CHAINRULE_OPTIMIZERS.rawValue): return entries(OptimizerCatalog.registry.all, commonOptimizerAttributes)
+        case Int(CHAINRULE_METRICS.rawValue): return entries(MetricCatalog.registry.all)
+        case Int(CHAINRULE_SCHEDULES.rawValue): return entries(ScheduleCatalog.registry.all)
+        default: return []
+        }
+    }
+
     private static func layer(_ type: any LayerDescription.Type) -> CatalogEntry {
         CatalogEntry(
             kind: type.kind, className: type.className, attributes: type.attributes, documentation: type.documentation,
@@ -55,8 +85,6 @@ struct CatalogEntry {
             parameters: type.parameterShapes, keepsShape: type.keepsShape)
     }
 }
-
-nonisolated(unsafe) private let kindNames = CatalogEntry.groups.map { $0.map { permanent($0.kind) } }
 
 /// C strings that live as long as the process, one for each text.
 private enum Texts {
@@ -75,24 +103,21 @@ private enum Texts {
 
 private func entry(_ group: chainrule_group, _ kind: UnsafePointer<CChar>?) throws(ChainruleError) -> CatalogEntry {
     let kind = try requiredText(kind, "kind")
-    let group = Int(group.rawValue)
-    guard CatalogEntry.groups.indices.contains(group) else {
+    guard let list = CatalogEntry.group(Int(group.rawValue)) else {
         throw ChainruleError(
-            .invalidArgument, "argument group", expected: "0 to \(CatalogEntry.groups.count - 1)", got: "\(group)")
+            .invalidArgument, "argument group", expected: "0 to \(CatalogEntry.groupCount - 1)", got: "\(Int(group.rawValue))")
     }
-    guard let entry = CatalogEntry.groups[group].first(where: { $0.kind == kind }) else {
+    guard let entry = list.first(where: { $0.kind == kind }) else {
         throw ChainruleError(
-            .notFound, "argument kind",
-            expected: "one of \(CatalogEntry.groups[group].map(\.kind).joined(separator: ", "))", got: "\"\(kind)\"")
+            .notFound, "argument kind", expected: "one of \(list.map(\.kind).joined(separator: ", "))", got: "\"\(kind)\"")
     }
     return entry
 }
 
 @_cdecl("chainrule_catalog_kind") @implementation
 public func chainrule_catalog_kind(_ group: chainrule_group, _ index: Int) -> UnsafePointer<CChar>? {
-    let group = Int(group.rawValue)
-    guard kindNames.indices.contains(group), kindNames[group].indices.contains(index) else { return nil }
-    return kindNames[group][index]
+    guard let list = CatalogEntry.group(Int(group.rawValue)), list.indices.contains(index) else { return nil }
+    return Texts.pointer(list[index].kind)
 }
 
 @_cdecl("chainrule_catalog_describe") @implementation
@@ -124,6 +149,7 @@ public func chainrule_catalog_entry(
         result.attribute_count = entry.attributes.count
         result.parameter_count = entry.parameters.count
         result.keeps_shape = entry.keepsShape ? 1 : 0
+        result.registered = entry.isRegistered ? 1 : 0
         out.pointee = result
     }
 }

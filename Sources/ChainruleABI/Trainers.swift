@@ -99,7 +99,7 @@ public func chainrule_trainer_set_schedule(_ trainer: OpaquePointer?, _ schedule
         let trainer = try trainerObject(trainer)
         let text = try requiredText(schedule, "schedule")
         let choice = text.isEmpty ? nil : try ScheduleChoice(text)
-        try trainer.exclusively { () throws(ChainruleError) in trainer.setSchedule(choice) }
+        try trainer.exclusively { () throws(ChainruleError) in try trainer.setSchedule(choice) }
     }
 }
 
@@ -107,7 +107,7 @@ public func chainrule_trainer_set_schedule(_ trainer: OpaquePointer?, _ schedule
 public func chainrule_trainer_end_epoch(_ trainer: OpaquePointer?, _ monitored: Double) -> chainrule_status {
     guarded("chainrule_trainer_end_epoch") { () throws(ChainruleError) in
         let trainer = try trainerObject(trainer)
-        try trainer.exclusively { () throws(ChainruleError) in trainer.scheduleEpoch(monitored: monitored) }
+        try trainer.exclusively { () throws(ChainruleError) in try trainer.scheduleEpoch(monitored: monitored) }
     }
 }
 

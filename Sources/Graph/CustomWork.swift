@@ -17,21 +17,24 @@ let runCustomWork: Kernel = { call, _, _, _ in
     let work = Unmanaged<CustomWork>.fromOpaque(address).takeUnretainedValue()
     var arrays = call.pointee.pointers
     withUnsafePointer(to: &arrays) {
-        $0.withMemoryRebound(to: UnsafeMutableRawPointer?.self, capacity: 10) { work.run($0) }
+        $0.withMemoryRebound(to: UnsafeMutableRawPointer?.self, capacity: CustomWork.maximumOperands) { work.run($0, call.pointee.scalars) }
     }
 }
 
 extension Plan {
     /// Throws if a function of the host has said no since it was asked last.
     @inline(__always)
-    func checkCustomWork(_ model: Model) throws(ChainruleError) {
+    public func checkCustomWork(_ model: Model? = nil) throws(ChainruleError) {
         if !customWorks.isEmpty { try findFailure(model) }
     }
 
-    private func findFailure(_ model: Model) throws(ChainruleError) {
+    private func findFailure(_ model: Model?) throws(ChainruleError) {
         for work in customWorks where work.hasFailed {
             for other in customWorks { other.hasFailed = false }
-            let node = node(of: work).map { model.nodes[$0] }
+            guard work.owner.isEmpty else {
+                throw ChainruleError(.callback, "a function of the \(work.owner)", expected: "0", got: "a refusal", node: work.owner)
+            }
+            let node = node(of: work).flatMap { model?.nodes[$0] }
             throw ChainruleError(
                 .callback, "a layer's function", expected: "0", got: "a refusal",
                 node: node.map { "\($0.kind) \"\($0.name)\"" } ?? "")

@@ -73,7 +73,7 @@ public final class Executor: @unchecked Sendable {
         plan.bind(arena: arena.pointer, blocks: blocks)
     }
 
-    private var blocks: [UnsafeMutableRawPointer?] {
+    private var blocks: BlockAddresses {
         [model.storage?.pointer, gradients?.pointer, nil, control.pointer, packed?.pointer]
     }
 
@@ -87,6 +87,13 @@ public final class Executor: @unchecked Sendable {
     public func runForward(_ plan: Plan) throws(ChainruleError) {
         run(plan, .forward)
         if plan.checksIndices { try checkIndices() }
+        try plan.checkCustomWork(model)
+    }
+
+    /// Runs the losses; a host's function may refuse.
+    @inline(__always)
+    public func runLoss(_ plan: Plan) throws(ChainruleError) {
+        run(plan, .loss)
         try plan.checkCustomWork(model)
     }
 

@@ -9,10 +9,12 @@ public struct GradientCheck {
         public var place = ""
         public var gradient = 0.0
         public var numeric = 0.0
+
+        public init() {}
     }
 
-    private static let most = 1000
-    private static let step = 1e-6
+    fileprivate static let most = 1000
+    fileprivate static let step = 1e-6
 
     private let model: Model
     private let context: Context
@@ -93,45 +95,49 @@ public struct GradientCheck {
                     (parameter.name, base + parameter.offset, numbers(gradients.pointer + parameter.offset, parameter.elementCount)))
             }
         }
-        for tensor in tensors { try compare(tensor.name, tensor.address, tensor.gradient, &worst) }
+        for tensor in tensors {
+            try worst.compare(tensor.name, tensor.address, tensor.gradient, least: 1e-3) { () throws(ChainruleError) in try objective() }
+        }
         return worst
     }
 
     private func numbers(_ address: UnsafeMutableRawPointer, _ count: Int) -> [Double] {
         (0..<count).map { address.load(fromByteOffset: $0 * 8, as: Double.self) }
     }
+}
 
-    private func compare(
-        _ name: String, _ address: UnsafeMutableRawPointer, _ gradient: [Double], _ worst: inout Finding
+extension GradientCheck.Finding {
+    /// Compares the gradient in an array, at 1000 places at most, with differences of the objective, which reads it.
+    /// - least: what the error is relative to at least; otherwise to the largest gradient.
+    public mutating func compare(
+        _ name: String, _ address: UnsafeMutableRawPointer, _ gradient: [Double], least: Double,
+        _ objective: () throws(ChainruleError) -> Double
     ) throws(ChainruleError) {
-        let place = address.assumingMemoryBound(to: Double.self)
-        let largest = max(gradient.map { abs($0) }.max() ?? 0, 1e-3)
+        let numbers = address.assumingMemoryBound(to: Double.self)
+        let largest = max(gradient.map { abs($0) }.max() ?? 0, least)
         for element in stride(from: 0, to: gradient.count, by: max(1, gradient.count / GradientCheck.most)) {
-            let kept = place[element]
+            let kept = numbers[element]
             let step = GradientCheck.step * max(abs(kept), 1)
-            place[element] = kept + step
-            let above = try restoring(place + element, kept) { () throws(ChainruleError) in try objective() }
-            place[element] = kept - step
-            let below = try restoring(place + element, kept) { () throws(ChainruleError) in try objective() }
-            place[element] = kept
+            defer { numbers[element] = kept }
+            numbers[element] = kept + step
+            let above = try objective()
+            numbers[element] = kept - step
+            let below = try objective()
             let numeric = (above - below) / (2 * step)
             // What rounding alone may do to the difference.
             let noise = 1e-15 * max(abs(above), abs(below)) / step
             let error = max(abs(numeric - gradient[element]) - noise, 0) / largest
-            if !(error <= worst.error) {
-                worst = Finding(error: error, place: "\(name), element \(element)", gradient: gradient[element], numeric: numeric)
+            if !(error <= self.error) {
+                (self.error, self.gradient, self.numeric) = (error, gradient[element], numeric)
+                place = "\(name), element \(element)"
             }
         }
     }
 
-    private func restoring<T>(
-        _ place: UnsafeMutablePointer<Double>, _ kept: Double, _ body: () throws(ChainruleError) -> T
-    ) throws(ChainruleError) -> T {
-        do throws(ChainruleError) {
-            return try body()
-        } catch {
-            place.pointee = kept
-            throw error
+    /// Throws when an error was larger than this (0: 1e-6).
+    public func require(_ tolerance: Double) throws(ChainruleError) {
+        guard error <= (tolerance == 0 ? 1e-6 : tolerance) else {
+            throw ChainruleError(.value, "the gradient in \(place)", expected: "\(numeric), as differences say", got: "\(gradient)")
         }
     }
 }

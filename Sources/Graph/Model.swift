@@ -62,7 +62,7 @@ public final class Model: @unchecked Sendable {
     }
 
     /// Some layer is computed by the host program.
-    var hasCustomLayers: Bool { nodes.contains { CustomCatalog.definition($0.kind) != nil } }
+    var hasCustomLayers: Bool { nodes.contains { CustomCatalog.registry[$0.kind] != nil } }
 
     public var isDouble: Bool { type == .float64 }
     public var isInUse: Bool { storage != nil }

@@ -19,7 +19,7 @@ extension Model {
         guard nodes.count < Model.mostNodes else {
             throw ChainruleError(.invalidArgument, "the number of nodes", expected: "at most \(Model.mostNodes)", got: "one more")
         }
-        let custom = CustomCatalog.definition(kind)
+        let custom = CustomCatalog.registry[kind]
         let type = custom == nil ? try Model.type(of: kind) : CustomCatalog.type
         let inputs = given ?? (type.inputCount.upperBound == 0 ? [] : entries.last.map { [$0.first] } ?? [])
         for number in inputs where number < 0 || number >= numbers.count {
@@ -109,7 +109,7 @@ extension Model {
         hasName: Bool
     ) throws(ChainruleError) -> [Int] {
         let made: any LayerDescription =
-            if let custom = CustomCatalog.definition(kind) { CustomCatalog.layer(custom, attributes) } else { try type.init(attributes) }
+            if let custom = CustomCatalog.registry[kind] { CustomCatalog.layer(custom, attributes) } else { try type.init(attributes) }
         if let composite = made as? any CompositeLayer {
             let outputs = try composite.build(Composition(self, name), inputNodes)
             guard outputs.count == type.outputRoles.count else {

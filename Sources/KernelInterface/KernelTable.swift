@@ -38,6 +38,7 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case cumulateRows
     case cumulateProductBackward
     case sortRows
+    case poolIndices, placeInPlanes
     // Copies
     case copyStrided
     case fill

@@ -79,6 +79,8 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .cumulateRows: cumulateRowsKernel
     case .cumulateProductBackward: cumulateProductBackwardKernel
     case .sortRows: sortRowsKernel
+    case .poolIndices: poolIndicesKernel
+    case .placeInPlanes: placeInPlanesKernel
     case .copyStrided: copyStridedKernel
     case .fill: fillKernel
     case .gatherRows: gatherRowsKernel

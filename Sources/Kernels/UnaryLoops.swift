@@ -156,6 +156,7 @@ func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: 
     case .softshrink: run.run(Softshrink<V>.self)
     case .tanhshrink: run.run(Tanhshrink<V>.self)
     case .softsign: run.run(Softsign<V>.self)
+    case .lgamma: run.run(Lgamma<V>.self)
     case .powerOfMagnitude:
         if a == 2 {
             run.run(Square<V>.self)

@@ -1,12 +1,11 @@
 // A layer that the host program computes: its shape, its value and its derivative are functions that were
 // registered under a kind. The plan calls them where it would call a kernel, on the calling thread.
 
-import Glibc
 import KernelInterface
 import Tensors
 
 /// What was registered under a kind.
-public struct CustomDefinition: Sendable {
+public struct CustomDefinition: NamedKind {
     public var kind: String
     public var attributes: [AttributeSpecification]
     public var documentation: String
@@ -45,44 +44,12 @@ public struct CustomShapes: Sendable {
     public var output: Shape
 }
 
-/// One call of the host's function in a plan. Forward: inputs, then the output. Backward: inputs, the output,
-/// the gradient in it, then the gradients in the inputs.
-public final class CustomWork: @unchecked Sendable {
+/// The calls of a layer's functions. Forward: inputs, then the output. Backward: inputs, the output, the gradient
+/// in it, then the gradients in the inputs.
+public enum CustomCatalog {
     /// The largest number of inputs: all arrays of a backward call have a place in a `KernelCall`.
     public static let maximumInputs = 4
-
-    private let body: (UnsafePointer<UnsafeMutableRawPointer?>) -> Bool
-    /// The host's function has said no.
-    public var hasFailed = false
-
-    public init(_ body: @escaping (_ arrays: UnsafePointer<UnsafeMutableRawPointer?>) -> Bool) { self.body = body }
-
-    public func run(_ arrays: UnsafePointer<UnsafeMutableRawPointer?>) { if !body(arrays) { hasFailed = true } }
-}
-
-/// Kinds that were registered, for as long as the process lives.
-public enum CustomCatalog {
-    nonisolated(unsafe) private static var definitions: [String: CustomDefinition] = [:]
-    nonisolated(unsafe) private static let mutex: UnsafeMutablePointer<pthread_mutex_t> = {
-        let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-        pthread_mutex_init(mutex, nil)
-        return mutex
-    }()
-
-    /// False when there is such a kind already.
-    public static func add(_ definition: CustomDefinition) -> Bool {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        guard LayerCatalog.type(of: definition.kind) == nil, definitions[definition.kind] == nil else { return false }
-        definitions[definition.kind] = definition
-        return true
-    }
-
-    public static func definition(_ kind: String) -> CustomDefinition? {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
-        return definitions[kind]
-    }
+    public static let registry = Registry<CustomDefinition>()
 
     /// A layer of a registered kind.
     public static func layer(_ definition: CustomDefinition, _ attributes: Attributes) -> any Layer {
@@ -94,7 +61,7 @@ public enum CustomCatalog {
 struct CustomLayer: Layer {
     static let kind = "custom"
     static let documentation = "a layer of the host program"
-    static let inputCount = 0...CustomWork.maximumInputs
+    static let inputCount = 0...CustomCatalog.maximumInputs
     static var inputRoles: [String] { [] }
 
     let definition: CustomDefinition
@@ -104,7 +71,7 @@ struct CustomLayer: Layer {
 
     init(_ definition: CustomDefinition, _ attributes: Attributes) {
         self.definition = definition
-        text = definition.attributes.map { "\($0.name)=\(attributes.text($0.name))" }.joined(separator: " ")
+        text = attributes.text(of: definition.attributes)
     }
 
     func outputShapes(_ inputs: [Shape]) throws(ChainruleError) -> [Shape] {

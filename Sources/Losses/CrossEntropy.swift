@@ -45,7 +45,10 @@ struct CrossEntropy: Loss {
         guard integers[0] else {
             return [TargetSpecification(shape: shape, alternative: " or int32/int64 labels \(shape.withoutClasses)")]
         }
-        return [TargetSpecification(shape: shape.withoutClasses, labels: LabelRange(classes: classes, ignored: ignored))]
+        return [
+            TargetSpecification(
+                shape: shape.withoutClasses, labels: LabelRange(classes: classes, ignored: ignored), alternative: shape.classesInWords)
+        ]
     }
 
     func emit(_ emit: LossEmitter) {

@@ -53,7 +53,8 @@ struct Focal: Loss {
         let classes = try dimension(predictions[0], rank: 2...8, "logits [batch, classes, d1, ...]")
         try Self.check(alpha, "alpha", count: classes)
         return [
-            TargetSpecification(shape: predictions[0].withoutClasses, labels: LabelRange(classes: classes, ignored: ignored))
+            TargetSpecification(shape: predictions[0].withoutClasses, labels: LabelRange(classes: classes, ignored: ignored),
+                alternative: predictions[0].classesInWords)
         ]
     }
 
@@ -78,4 +79,6 @@ struct Focal: Loss {
 extension Shape {
     /// [batch, classes, d1, ...] without the classes.
     var withoutClasses: Shape { Shape([dimensions[0]] + dimensions.dropFirst(2)) }
+    /// Behind the shape that labels should have, where it isn't obvious.
+    var classesInWords: String { rank > 2 ? ", since dimension 1 of the prediction \(self) is the classes" : "" }
 }

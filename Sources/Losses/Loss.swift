@@ -46,6 +46,11 @@ public protocol Loss: Sendable {
     /// The target whose last size is the caller's to choose.
     static var freeTarget: Int? { get }
 
+    /// The same of one loss: those of its type, unless the host program computes it.
+    var kind: String { get }
+    var predictionRoles: [String] { get }
+    var targetRoles: [TargetRole] { get }
+
     init(_ attributes: Attributes) throws(ChainruleError)
 
     /// What the targets must be for predictions of these shapes (with the open batch), when arrays with
@@ -76,7 +81,10 @@ extension Loss {
     public static var predictionRoles: [String] { ["input"] }
     public static var targetRoles: [TargetRole] { [TargetRole()] }
     public static var freeTarget: Int? { nil }
-    public var isComparable: Bool { Self.targetRoles.count == 1 && Self.predictionRoles.count == 1 }
+    public var kind: String { Self.kind }
+    public var predictionRoles: [String] { Self.predictionRoles }
+    public var targetRoles: [TargetRole] { Self.targetRoles }
+    public var isComparable: Bool { targetRoles.count == 1 && predictionRoles.count == 1 }
     public var decisionThreshold: Double { 0.5 }
     public var link: PredictionLink { .scores }
     public func check(_ target: (Int) -> UnsafePointer<Int32>?, sizes: (Int) -> Int, batch: Int) throws(ChainruleError) {}
@@ -161,7 +169,7 @@ public struct LossChoice: Sendable {
     public let reduction: LossReduction
     public let factor: Double
 
-    public var predictionCount: Int { type(of: loss).predictionRoles.count }
-    public var targetCount: Int { type(of: loss).targetRoles.count }
+    public var predictionCount: Int { loss.predictionRoles.count }
+    public var targetCount: Int { loss.targetRoles.count }
     public var freeTarget: Int? { type(of: loss).freeTarget }
 }

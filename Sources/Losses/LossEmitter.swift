@@ -42,6 +42,35 @@ public final class LossEmitter {
         factor = choice.factor
     }
 
+    /// The same place for a loss of other arrays.
+    private init(_ other: LossEmitter, prediction: Value, shape: Shape, target: Value, gradient: Value?) {
+        program = other.program
+        predictions = [prediction]
+        shapes = [shape]
+        targets = [target]
+        specifications = [TargetSpecification(shape: shape)]
+        sampleWeights = other.sampleWeights
+        gradients = gradient.map { [$0] }
+        result = other.result
+        weightSum = other.weightSum
+        reduction = other.reduction
+        factor = other.factor
+    }
+
+    /// The end of a loss that has computed its numbers, so many for each sample, itself: the result; and if
+    /// gradients are wanted, an array like the losses of what each of them counts in it.
+    func reduce(_ losses: Value, elements: Int) -> Value? {
+        let count = rows * elements
+        // Of a target of 1, hinge_embedding is its prediction.
+        let ones = program.value(elements: count)
+        program.fill(ones, with: 1, count: count)
+        let shares = gradients.map { _ in program.value(elements: count) }
+        let sum = LossEmitter(self, prediction: losses, shape: [rows, elements], target: ones, gradient: shares)
+        sum.elements(.hingeEmbedding)
+        usesWeightSum = sum.usesWeightSum
+        return shares
+    }
+
     /// Samples.
     var rows: Int { shapes[0].rank == 0 ? 1 : shapes[0][0] }
     /// Elements of a sample's prediction.

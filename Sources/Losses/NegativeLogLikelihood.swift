@@ -31,7 +31,8 @@ struct NegativeLogLikelihood: Loss {
         let classes = try dimension(predictions[0], rank: 2...8, "log-probabilities [batch, classes, d1, ...]")
         try Self.check(classWeights, "weight", count: classes)
         return [
-            TargetSpecification(shape: predictions[0].withoutClasses, labels: LabelRange(classes: classes, ignored: ignored))
+            TargetSpecification(shape: predictions[0].withoutClasses, labels: LabelRange(classes: classes, ignored: ignored),
+                alternative: predictions[0].classesInWords)
         ]
     }
 

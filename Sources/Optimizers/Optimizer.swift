@@ -117,11 +117,13 @@ public struct TensorUpdate {
     public let state: [Value]
     /// What gradients are multiplied with, one element.
     public let scale: Value?
+    /// Where gradients are cut off afterwards; infinity: nowhere. Kernels find it among the step's numbers.
+    public let clipValue: Double
     public let maximize: Bool
 
     public init(
         program: Program, shape: Shape, isTransposed: Bool, parameter: Value, gradient: Value, state: [Value], scale: Value?,
-        maximize: Bool
+        clipValue: Double, maximize: Bool
     ) {
         self.program = program
         self.shape = shape
@@ -130,6 +132,7 @@ public struct TensorUpdate {
         self.gradient = gradient
         self.state = state
         self.scale = scale
+        self.clipValue = clipValue
         self.maximize = maximize
     }
 

@@ -9,18 +9,25 @@ public enum OptimizerCatalog {
         Rprop.self, ASGD.self, Adafactor.self, Lion.self, LAMB.self, Muon.self, LBFGS.self,
     ]
 
+    /// Kinds of the host program.
+    public static let registry = Registry<CatalogKind<any Optimizer>>()
+
     public static var kinds: [String] { all.map { $0.kind } }
 
-    public static func type(of kind: String) -> (any Optimizer.Type)? { all.first { $0.kind == kind } }
-
-    static func known(_ kind: String) throws(ChainruleError) -> any Optimizer.Type {
-        guard let type = type(of: kind) else {
-            throw ChainruleError(
-                .attribute, "the optimizer", expected: "one of \(kinds.joined(separator: ", "))", got: "\"\(kind)\"")
+    static func known(_ kind: String) throws(ChainruleError) -> CatalogKind<any Optimizer> {
+        if let type = all.first(where: { $0.kind == kind }) {
+            return CatalogKind(kind: kind, attributes: type.attributes, documentation: type.documentation) {
+                (attributes) throws(ChainruleError) in try type.init(attributes)
+            }
         }
-        return type
+        if let own = registry[kind] { return own }
+        let known = kinds + registry.all.map(\.kind)
+        throw ChainruleError(.attribute, "the optimizer", expected: "one of \(known.joined(separator: ", "))", got: "\"\(kind)\"")
     }
 }
+
+/// Every optimizer has it, with a default of its own.
+public func lrAttribute(_ text: String) -> AttributeSpecification { OptimizerAttribute.lr(text) }
 
 /// Attributes of a group of parameters, beside its optimizer's own.
 public let groupOptimizerAttributes = [

@@ -18,8 +18,8 @@ public struct OptimizerGroup: Sendable {
     public let isNonNegative: Bool
     public let hasUnitNorm: Bool
 
-    init(_ type: any Optimizer.Type, _ attributes: Attributes) throws(ChainruleError) {
-        optimizer = try type.init(attributes)
+    init(_ type: CatalogKind<any Optimizer>, _ attributes: Attributes) throws(ChainruleError) {
+        optimizer = try type.make(attributes)
         lr = attributes.real("lr")
         isFrozen = attributes.boolean("frozen")
         l1 = attributes.real("l1")

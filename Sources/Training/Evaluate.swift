@@ -22,7 +22,7 @@ extension Trainer {
     func evaluate(_ source: DataSource) throws(ChainruleError) -> [Double] {
         guard source.count > 0 else { throw emptyBatch() }
         var totals = LossTotals(self)
-        let measures = makeMeasures()
+        let measures = try makeMeasures()
         let step = evaluationStep(source)
         var first = 0
         while first < source.count {
@@ -30,7 +30,7 @@ extension Trainer {
             let entry = try plan(source.key(batch: batch, isTraining: false))
             try source.load(entry, first: first, batch: batch, order: nil)
             try executor.runForward(entry.plan)
-            executor.run(entry.plan, .loss)
+            try executor.runLoss(entry.plan)
             totals.add(entry, self)
             try measure(measures, entry)
             first += batch
@@ -71,10 +71,14 @@ extension Trainer {
 
     /// Whether the measure at this place in `measureNames` is better when it's larger.
     func largerIsBetter(_ index: Int) -> Bool {
-        index > 0 && !metrics.isEmpty && metrics[(index - 1) % metrics.count].type.largerIsBetter
+        index > 0 && !metrics.isEmpty && metrics[(index - 1) % metrics.count].sample.largerIsBetter
     }
 
-    func makeMeasures() -> [any Metric] { measured.flatMap { _ in metrics.map { $0.make() } } }
+    func makeMeasures() throws(ChainruleError) -> [any Metric] {
+        var list: [any Metric] = []
+        for _ in measured { for choice in metrics { list.append(try choice.make()) } }
+        return list
+    }
 
     /// Refuses metrics where no loss has anything for them to compare.
     public func setMetrics(_ text: String) throws(ChainruleError) {
@@ -85,7 +89,13 @@ extension Trainer {
                 got: "\"\(text)\"")
         }
         for trained in measured {
-            for choice in list { try choice.make().check(trained.metricTask) }
+            let task = trained.metricTask
+            for choice in list {
+                guard task.isUsual || choice.sample.readsArrays else {
+                    throw choice.sample.refuse(task, expected: "a target of the prediction's shape, or labels of its rows")
+                }
+                try choice.sample.check(task)
+            }
         }
         metrics = list
         metricsText = text
@@ -101,9 +111,12 @@ extension Trainer {
             else { continue }
             let shape = entry.outputShapes[trained.firstOutput]
             let weights = entry.key.hasWeights ? entry.plan.externalAddress(inputCount + targetCount) : nil
-            let view = metricBatch(
-                shape, address, target, isLabels: entry.expected[slot].labels != nil, weights: weights.map { reader($0) },
-                trained.loss)
+            let isLabels = entry.expected[slot].labels != nil
+            var view = metricBatch(
+                shape, address, target, isLabels: isLabels, weights: weights.map { reader($0) }, trained.loss)
+            view.arrays = MetricArrays(
+                isDouble: model.isDouble, prediction: (address, shape), target: (target, entry.targetShapes[slot - inputCount]),
+                hasLabels: isLabels, weights: weights)
             for index in metrics.indices { try measures[place * metrics.count + index].add(view) }
         }
     }

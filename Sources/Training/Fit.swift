@@ -149,7 +149,7 @@ private struct Fit {
             Philox(seed: trainer.seed, stream: 0x2_0000_0000 + UInt64(trainer.epoch)).shuffle(shuffled, count: data.count)
         }
         var totals = LossTotals(trainer)
-        let measures = trainer.makeMeasures()
+        let measures = try trainer.makeMeasures()
         var progress = Progress()
         progress.epoch = number
         progress.epochs = options.epochs
@@ -192,7 +192,7 @@ private struct Fit {
             values += try trainer.model.withWriteLock { () throws(ChainruleError) in try trainer.evaluate(validation) }
         }
         history.append(values)
-        trainer.scheduleEpoch(monitored: try trainer.monitored(history.names, values))
+        try trainer.scheduleEpoch(monitored: try trainer.monitored(history.names, values))
         let goesOn = try stopping.sees(values, epoch: history.epochs - 1, trainer)
         history.bestEpoch = stopping.bestEpoch
         if let onEpoch = options.onEpoch {

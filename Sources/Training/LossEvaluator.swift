@@ -25,7 +25,7 @@ public final class LossEvaluator: @unchecked Sendable {
     public func evaluate(
         predictions: [ArrayView], targets given: [ArrayView], weights: ArrayView?, gradients: [ArrayView]?
     ) throws(ChainruleError) -> Double {
-        let names = predictions.count == 1 ? ["prediction"] : type(of: loss).predictionRoles
+        let names = predictions.count == 1 ? ["prediction"] : loss.predictionRoles
         let type = predictions[0].type
         var shapes: [Shape] = []
         for (view, name) in zip(predictions, names) {
@@ -47,7 +47,7 @@ public final class LossEvaluator: @unchecked Sendable {
         }
         for (index, view) in given.enumerated() {
             let specification = FeedSpecification(
-                name: given.count == 1 ? "the target" : Swift.type(of: loss).targetRoles[index].name, shape: expected[index].shape,
+                name: given.count == 1 ? "the target" : loss.targetRoles[index].name, shape: expected[index].shape,
                 kind: expected[index].labels.map { .labels($0) } ?? .real, alternative: expected[index].alternative)
             arrays.append((view.withLastDimension(specification), specification))
         }
@@ -78,7 +78,7 @@ public final class LossEvaluator: @unchecked Sendable {
                 weightSum: program.value(bytes: 8)))
         let plan = try Plan(program)
         let arena = try Storage(byteCount: plan.arenaBytes, what: "the loss's workspace")
-        plan.runAlone(arena: arena, externals: addresses)
+        try plan.runAlone(arena: arena, externals: addresses)
         guard let value = plan.addressAlone(result, arena: arena)?.load(as: Double.self) else { return 0 }
         for (index, view) in slopes.enumerated() {
             if let address = plan.addressAlone(found[index], arena: arena) { copyOut(address, type, shapes[index], to: view) }

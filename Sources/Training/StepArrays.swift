@@ -18,7 +18,7 @@ extension Trainer {
         for (index, trained) in losses.enumerated() {
             let found = try trained.specifications(
                 integers: trained.targets.map { !views[inputs + $0].type.isReal }, freeSize: freeSize(index, views))
-            for (specification, role) in zip(found, type(of: trained.loss).targetRoles) {
+            for (specification, role) in zip(found, trained.loss.targetRoles) {
                 let number = list.count - inputs
                 let isOnly = targetCount == 1 || losses.count == 1
                 list.append(

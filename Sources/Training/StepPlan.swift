@@ -31,6 +31,7 @@ final class StepPlan {
     var full: StepPlan?
     let outputs: [Value]
     let outputShapes: [Shape]
+    let targetShapes: [Shape]
     private let model: Model
     /// By array: inputs, targets, sample weights.
     let expected: UnsafeMutablePointer<ExpectedArray>
@@ -61,6 +62,7 @@ final class StepPlan {
         let targets = trainer.targetCount
         isBatched = (0...(inputs + targets)).map { trainer.isBatched($0) }
         let specifications = try StepPlan.specifications(trainer, key, outputShapes)
+        targetShapes = specifications.joined().map(\.shape)
         var expectations = builder.expectedInputs()
         for target in specifications.joined() {
             expectations.append(ExpectedArray(target.shape, labels: target.labels, mayDropLast: target.labels == nil))
@@ -76,7 +78,7 @@ final class StepPlan {
             let shapes = trained.outputs.map { outputShapes[$0] }
             guard weights == nil || trained.shapes[0].isBatched else {
                 throw ChainruleError(
-                    .invalidArgument, "sample_weight", expected: "none: the prediction of \(type(of: trained.loss).kind) has no samples",
+                    .invalidArgument, "sample_weight", expected: "none: the prediction of \(trained.loss.kind) has no samples",
                     got: "weights")
             }
             let gradients = key.isTraining ? shapes.map { program.value(elements: $0.elementCount) } : nil

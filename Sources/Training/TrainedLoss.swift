@@ -25,7 +25,15 @@ struct TrainedLoss {
         let hasClasses = shape.rank >= 2 && (loss.link.hasClasses || labelMask != 0)
         return MetricTask(
             columns: hasClasses ? shape[1] : shape.dimensions.dropFirst().reduce(1, *), link: loss.link,
-            loss: type(of: loss).kind)
+            loss: loss.kind, isUsual: !(loss is CustomLoss) || hasUsualTarget)
+    }
+
+    /// Whether the target of a loss of the host program is like that of the library's own: built-in metrics read it so.
+    private var hasUsualTarget: Bool {
+        guard let target = (try? specifications(integers: [true], freeSize: 0))?.first else { return false }
+        let shape = shapes[0]
+        if target.labels == nil { return target.shape == shape }
+        return shape.rank >= 2 && target.shape.dimensions == [shape[0]] + shape.dimensions.dropFirst(2)
     }
 
     /// What the targets must be, with the open batch.
@@ -84,12 +92,12 @@ struct TrainedLoss {
     private func check(_ nodes: [Node]) throws(ChainruleError) {
         for (index, node) in nodes.enumerated() where node.isInteger {
             throw ChainruleError(
-                .dataType, "\(type(of: loss).kind)'s \(type(of: loss).predictionRoles[index])", expected: "an output of real numbers",
+                .dataType, "\(loss.kind)'s \(loss.predictionRoles[index])", expected: "an output of real numbers",
                 got: "whole numbers, of \(node.kind) \"\(node.name)\"")
         }
         for shape in shapes where shape.isBatched != shapes[0].isBatched {
             throw ChainruleError(
-                .shape, "\(type(of: loss).kind)'s predictions", expected: "a sample in each for each of the batch, or in none",
+                .shape, "\(loss.kind)'s predictions", expected: "a sample in each for each of the batch, or in none",
                 got: "\(shapes[0]) and \(shape)")
         }
         _ = try specifications(integers: targets.map { _ in true }, freeSize: largestFreeSize)

@@ -124,26 +124,29 @@ public final class Trainer: @unchecked Sendable {
         if update.usesAverage { update.useAverage(false) }
         executor.setRandomState(seed: seed, step: UInt64(truncatingIfNeeded: batchCount))
         let loss = try lossAndGradients(entry)
+        // Before the update: a schedule of the host program may refuse, and then nothing has changed.
+        let next = try nextRate()
         if let search = update.search {
             try runSearch(search, entry, loss)
+            scheduleStep(next)
             return loss
         }
         if entry.updatesDirectly {
             if update.apply(executor, by: entry.plan) {
-                scheduleStep()
+                scheduleStep(next)
                 return loss
             }
             try findGradients(entry)
         }
         try update.apply(executor, committing: entry.plan)
-        if update.pending == 0 { scheduleStep() }
+        if update.pending == 0 { scheduleStep(next) }
         return loss
     }
 
     @inline(__always)
     private func lossAndGradients(_ entry: StepPlan) throws(ChainruleError) -> Double {
         try executor.runForward(entry.plan)
-        executor.run(entry.plan, .loss)
+        try executor.runLoss(entry.plan)
         let loss = entry.loss(executor)
         guard loss.isFinite else { throw diagnose(entry, loss) }
         try executor.runBackward(entry.plan)
@@ -158,13 +161,12 @@ public final class Trainer: @unchecked Sendable {
         let lr = update.lr
         try search.step(from: loss, lr: lr, executor: executor) { () throws(ChainruleError) in
             try self.executor.runForward(entry.plan)
-            self.executor.run(entry.plan, .loss)
+            try self.executor.runLoss(entry.plan)
             let loss = entry.loss(self.executor)
             if loss.isFinite { try self.executor.runBackward(entry.plan) }
             return loss
         } failure: { self.diagnose(entry, $0) }
         update.finishSearch(lr: lr, executor)
-        scheduleStep()
     }
 
     /// Batches trained on so far.
@@ -182,9 +184,12 @@ public final class Trainer: @unchecked Sendable {
             full.plan.setExternal(number, address)
             entry.plan.setExternal(number, address)
         }
-        for phase in [Phase.forward, .loss, .backward] { executor.run(full.plan, phase) }
-        executor.unbind(full.plan)
-        for phase in [Phase.forward, .loss] { executor.run(entry.plan, phase) }
+        defer { executor.unbind(full.plan) }
+        try executor.runForward(full.plan)
+        try executor.runLoss(full.plan)
+        try executor.runBackward(full.plan)
+        try executor.runForward(entry.plan)
+        try executor.runLoss(entry.plan)
     }
 
     /// Finds the node in which a NaN or infinity began: runs the step again, keeping every result.

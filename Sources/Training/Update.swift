@@ -30,6 +30,8 @@ public final class Update: @unchecked Sendable {
     private var plan: Plan?
     private var accumulation: Plan?
     private var workspace: Storage?
+    /// The copy of the last careful step, where each one is: an optimizer of the host program.
+    private var spare: Storage?
     private var limits = UpdateLimits(isDouble: false)
     /// Whether a moment is beyond the gradients' limit; nil: not looked at since that may have changed.
     private var hasLargeMoments: Bool?
@@ -206,21 +208,29 @@ public final class Update: @unchecked Sendable {
         let parameters = storage.pointer
         let modelBytes = storage.byteCount
         let stateBytes = state?.byteCount ?? 0
-        let copy = try Storage(byteCount: modelBytes + stateBytes, what: "a copy of the parameters", isZeroed: false)
+        let copy: Storage
+        if let spare { copy = spare } else {
+            copy = try Storage(byteCount: modelBytes + stateBytes, what: "a copy of the parameters", isZeroed: false)
+        }
+        if layout.hasCustomOptimizer { spare = copy }
         copy.pointer.copyMemory(from: parameters, byteCount: modelBytes)
         if let state { (copy.pointer + modelBytes).copyMemory(from: state.pointer, byteCount: stateBytes) }
         let before = (step: step, pending: pending, lastLr: lastLr)
         hasLargeMoments = nil
         if let committing, committing.hasCommits { executor.run(committing, .commit) }
         run(plan, executor)
-        guard let wrong = model.nonFiniteParameter(in: parameters, besides: layout.frozen) ?? nonFiniteState() else { return }
+        var refusal: ChainruleError?
+        do { try plan.checkCustomWork() } catch { refusal = error }
+        let wrong = refusal == nil ? model.nonFiniteParameter(in: parameters, besides: layout.frozen) ?? nonFiniteState() : nil
+        if refusal == nil && wrong == nil { return }
         (step, pending, lastLr) = before
         parameters.copyMemory(from: copy.pointer, byteCount: modelBytes)
         state?.pointer.copyMemory(from: copy.pointer + modelBytes, byteCount: stateBytes)
+        if let refusal { throw refusal }
         throw ChainruleError(
             .nonFinite, "a parameter after the update", expected: "finite numbers",
             got: "NaN or infinity with lr \(lr); the parameters are as before the step",
-            node: model.describe("its parameter", wrong))
+            node: wrong.map { model.describe("its parameter", $0) } ?? "")
     }
 
     /// The last parameter of which something not finite is kept.

@@ -91,6 +91,9 @@ final class UpdateLayout {
         return offset
     }
 
+    /// Some parameters are changed by a function of the host program.
+    var hasCustomOptimizer: Bool { runs.contains { groups[$0.group].optimizer is CustomOptimizer } }
+
     /// The only run, if nothing but one pass over all parameters is to be done.
     var single: UpdateRun? {
         guard runs.count == 1, frozen.isEmpty, accumulated == nil else { return nil }

@@ -147,7 +147,8 @@ struct UpdateProgram {
             whole.append(
                 TensorUpdate(
                     program: program, shape: own.shape, isTransposed: own.specification.isTransposed, parameter: parameter,
-                    gradient: gradient, state: run.state.indices.map { state($0) }, scale: scale, maximize: whole.maximize))
+                    gradient: gradient, state: run.state.indices.map { state($0) }, scale: scale,
+                    clipValue: choice.clipValue > 0 ? choice.clipValue : .infinity, maximize: whole.maximize))
         }
         program.node = -1
     }

@@ -2,6 +2,7 @@
  * Metrics against scikit-learn: a model that hands its input on is evaluated on the predictions, targets and
  * weights of Tests/Oracle/values_metrics.txt (made by make_metrics.py). And texts that name no metrics.
  */
+#include "error_table.h"
 #include "support.h"
 
 enum { MOST = 4096, METRICS = 128 };
@@ -81,8 +82,13 @@ static void against_scikit_learn(void) {
     CHECK_EQUAL(got, count + 1);
     for (i = 0; i < count; i++) {
       double error = fabs(values[i + 1] - wanted[i]);
+      ErrorRow row = error_nothing;
+      char metric[60];
       if (isnan(wanted[i]) ? !isnan(values[i + 1]) : !(error <= 1e-12 * fmax(1, fabs(wanted[i]))))
         test_fail(__FILE__, __LINE__, "%s is %.17g, expected %.17g", nth(metrics, i), values[i + 1], wanted[i]);
+      if (!isnan(error)) error_meet(&row, ERROR_OUTPUT, error / fmax(1, fabs(wanted[i])));
+      snprintf(metric, sizeof metric, "%.*s", (int)strcspn(nth(metrics, i), " "), nth(metrics, i));
+      error_note(CHAINRULE_METRICS, metric, &row);
     }
     chainrule_trainer_free(trainer);
     chainrule_model_free(model);
@@ -164,10 +170,50 @@ static void names_and_stopping(void) {
   chainrule_model_free(model);
 }
 
+/* Three classes: counted by hand. */
+static void confusion(void) {
+  float scores[15] = {3, 1, 2, 0, 0, -1, 1, 5, 5, -1, -2, -1.5f, 0, 0, 1};
+  int64_t actual[5] = {0, 1, 1, 2, 2};
+  int32_t predicted[5] = {0, 0, 1, 0, 2}, wrong[5] = {0, 1, 3, 0, 0};
+  double weights[5] = {1, 2, 0.5, 4, 8}, bad_weights[5] = {1, 2, -1, 4, 8}, one_hot[15] = {1, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1};
+  static const double counts[9] = {1, 0, 0, 1, 1, 0, 1, 0, 1}, weighed[9] = {1, 0, 0, 2, 0.5, 0, 4, 0, 8};
+  double got[9];
+  float narrow[9];
+  int i;
+  chainrule_array s = chainrule_matrix(scores, 5, 3), a = chainrule_view(actual, CHAINRULE_INT64, 1, 5, 0, 0, 0), p = chainrule_labels(predicted, 5);
+  chainrule_array h = chainrule_matrix_float64(one_hot, 5, 3), w = chainrule_vector_float64(weights, 5), m = chainrule_matrix_float64(got, 3, 3);
+  chainrule_array other = chainrule_labels(wrong, 5), bad = chainrule_vector_float64(bad_weights, 5), n = chainrule_matrix(narrow, 3, 3);
+  chainrule_array odd = chainrule_matrix_float64(got, 1, 9), few = chainrule_labels(predicted, 4), none = chainrule_matrix_float64(got, 0, 0);
+  chainrule_array inside = chainrule_matrix(scores, 3, 3);
+  REQUIRE_OK(chainrule_confusion_matrix(&s, &a, NULL, &m));
+  CHECK(memcmp(got, counts, sizeof got) == 0);
+  REQUIRE_OK(chainrule_confusion_matrix(&p, &h, &w, &m));
+  CHECK(memcmp(got, weighed, sizeof got) == 0);
+  REQUIRE_OK(chainrule_confusion_matrix(&p, &a, &w, &n));
+  for (i = 0; i < 9; i++) CHECK(narrow[i] == (float)weighed[i]);
+  test_poison(got, sizeof got);
+  FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_confusion_matrix(NULL, &a, NULL, &m));
+  FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_confusion_matrix(&s, NULL, NULL, &m));
+  FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_confusion_matrix(&s, &a, NULL, NULL));
+  FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "overlaps", chainrule_confusion_matrix(&s, &a, NULL, &inside));
+  FAILS_SAYING(CHAINRULE_SHAPE, "[classes, classes]", chainrule_confusion_matrix(&s, &a, NULL, &odd));
+  FAILS(CHAINRULE_SHAPE, chainrule_confusion_matrix(&s, &a, NULL, &none));
+  FAILS_SAYING(CHAINRULE_SHAPE, "5 samples", chainrule_confusion_matrix(&s, &few, NULL, &m));
+  FAILS(CHAINRULE_SHAPE, chainrule_confusion_matrix(&w, &a, NULL, &m));
+  FAILS(CHAINRULE_SHAPE, chainrule_confusion_matrix(&s, &a, &h, &m));
+  FAILS_SAYING(CHAINRULE_VALUE, "0 to 2", chainrule_confusion_matrix(&other, &a, NULL, &m));
+  FAILS_SAYING(CHAINRULE_VALUE, "sample_weight", chainrule_confusion_matrix(&s, &a, &bad, &m));
+  scores[4] = NAN;
+  FAILS_SAYING(CHAINRULE_VALUE, "NaN", chainrule_confusion_matrix(&s, &a, NULL, &m));
+  CHECK_UNTOUCHED(got);
+}
+
 int main(void) {
   TEST_MAIN("metrics");
+  RUN(confusion);
   RUN(against_scikit_learn);
   RUN(bad_texts);
   RUN(names_and_stopping);
+  error_print(CHAINRULE_METRICS);
   return test_finish();
 }

@@ -35,6 +35,14 @@ def blobs(rng):
     return x.astype(np.float32), labels.astype(np.int64)
 
 
+def own_kinds(group):
+    """The library's own kinds of "layers", "losses" and so on, without those that tests have registered."""
+    from chainrule._catalog import entries
+    from chainrule._library import ffi, lib
+
+    return [entry.kind for entry in entries(ffi, lib, getattr(lib, f"CHAINRULE_{group.upper()}"))]
+
+
 def table(name):
     """The numbers of examples/data/NAME, float64."""
     return np.loadtxt(ROOT / "examples" / "data" / name, delimiter=",", skiprows=1)

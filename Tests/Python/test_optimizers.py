@@ -1,6 +1,7 @@
 """The optimizers against PyTorch's rules, written in NumPy; clipping; the learning rate."""
 
 import copy
+import inspect
 import pickle
 
 import numpy as np
@@ -173,3 +174,12 @@ def test_one_optimizer_steps_one_model():
     with pytest.raises(cr.Error):
         optimizer.step(second)
     optimizer.step(first)
+
+
+@pytest.mark.parametrize("optimizer", [cr.SGD, cr.Adam, cr.Adagrad, cr.LBFGS])
+def test_only_attributes_of_pytorch_are_positional(optimizer):
+    parameters = inspect.signature(optimizer).parameters.values()
+    keywords = {item.name for item in parameters if item.kind is item.KEYWORD_ONLY}
+    assert keywords >= {"clip_norm", "accumulate", "l2", "max_norm", "non_negative"}
+    positional = inspect.signature(cr.Embedding).parameters["max_norm"]  # PyTorch's fourth
+    assert positional.kind is positional.POSITIONAL_OR_KEYWORD

@@ -306,5 +306,5 @@ def test_metrics_with_attributes():
     assert matrix.shape == (4, 4) and matrix.sum() == 50
     assert np.trace(matrix) == np.sum(model.predict(x).argmax(1) == y)
     assert cr.confusion_matrix([0, 1, 1], [0, 1, 0], [1, 2, 0.5]).tolist() == [[1, 0.5], [0, 2]]
-    with pytest.raises(ValueError, match="0 or more"):
+    with pytest.raises(ValueError, match="a class from 0 to 1"):
         cr.confusion_matrix([0, -1], [0, 1])

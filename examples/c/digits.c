@@ -7,32 +7,10 @@
  */
 #include <string.h>
 
-#include "csv.h"
 #include "example.h"
+#include "images.h"
 
-#define PIXELS 64
-#define CLASSES 10
 #define EPOCHS 50
-
-/* Images as numbers from 0 to 1, row after row, and the digit each one shows. */
-typedef struct images {
-  int count;
-  float *pixels;
-  int32_t *digits;
-} images;
-
-/* The first of every five images is held out; the others train. */
-static images select_images(const csv_table *table, int held_out) {
-  images set = {0, malloc(sizeof(float) * PIXELS * table->rows), malloc(sizeof(int32_t) * table->rows)};
-  int row, i;
-  if (!set.pixels || !set.digits) exit(EXIT_FAILURE);
-  for (row = 0; row < table->rows; row++) {
-    if ((row % 5 == 0) != held_out) continue;
-    for (i = 0; i < PIXELS; i++) set.pixels[set.count * PIXELS + i] = (float)(csv_value(table, row, i) / 16);
-    set.digits[set.count++] = (int32_t)csv_value(table, row, PIXELS);
-  }
-  return set;
-}
 
 static chainrule_model *build_network(void) {
   chainrule_model *model;
@@ -64,18 +42,6 @@ static void write_scores(const char *path, const float *scores, size_t count) {
   }
 }
 
-static int right_answers(const float *scores, const images *set) {
-  int row, digit, right = 0;
-  for (row = 0; row < set->count; row++) {
-    const float *score = scores + row * CLASSES;
-    int best = 0;
-    for (digit = 1; digit < CLASSES; digit++)
-      if (score[digit] > score[best]) best = digit;
-    right += best == set->digits[row];
-  }
-  return right;
-}
-
 int main(int argc, char **argv) {
   const char *data = argc > 1 ? argv[1] : "examples/data", *output = argc > 2 ? argv[2] : "build/demo";
   char path[1024], summary[2048];
@@ -84,10 +50,10 @@ int main(int argc, char **argv) {
 
   snprintf(path, sizeof path, "%s/digits.csv", data);
   csv_table table = csv_read(path);
-  images train = select_images(&table, 0), test = select_images(&table, 1);
-  chainrule_array x = chainrule_matrix(train.pixels, train.count, PIXELS);
+  images train = images_select(&table, 16, 0), test = images_select(&table, 16, 1);
+  chainrule_array x = chainrule_matrix(train.values, train.count, train.pixels);
   chainrule_array y = chainrule_labels(train.digits, train.count);
-  chainrule_array x_test = chainrule_matrix(test.pixels, test.count, PIXELS);
+  chainrule_array x_test = chainrule_matrix(test.values, test.count, test.pixels);
   chainrule_array y_test = chainrule_labels(test.digits, test.count);
   printf("%d images to train, %d held out\n", train.count, test.count);
 
@@ -121,13 +87,13 @@ int main(int argc, char **argv) {
   snprintf(path, sizeof path, "%s/digits_scores.f32", output);
   write_scores(path, scores, count);
 
-  int right = right_answers(scores, &test);
+  int right = images_right(&test, scores);
   double share = 100.0 * right / test.count;
   printf("%d of %d held-out digits right\n", right, test.count);
   chainrule_model_free(loaded);
   chainrule_trainer_free(trainer);
   chainrule_model_free(model);
-  free(scores), free(scores_of_loaded), free(train.pixels), free(train.digits), free(test.pixels), free(test.digits);
-  free(table.values);
+  images_free(&train), images_free(&test);
+  free(scores), free(scores_of_loaded), free(table.values);
   return learned(same && share >= 97, "held-out digits right", "at least 97 %", "%.1f %%", share);
 }

@@ -10,6 +10,10 @@
 
 #include "chainrule.h"
 
+/* POSIX; stdio.h keeps them to itself under -std=c99. */
+FILE *popen(const char *command, const char *type);
+int pclose(FILE *stream);
+
 /* Ends the program with the library's own sentence if a call failed. */
 #define MUST(call) must((call), __FILE__, __LINE__)
 
@@ -30,13 +34,19 @@ static inline int learned(int yes, const char *measure, const char *required, co
   return yes ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* A picture is drawn by writing gnuplot commands to the file this returns; NULL without gnuplot. */
+/* A picture is drawn by writing gnuplot commands to the file this returns; NULL if there can be none. */
 static inline FILE *picture_open(const char *path, const char *title) {
   FILE *gnuplot;
   if (system("command -v gnuplot >/dev/null 2>&1") != 0) {
     printf("no picture %s: gnuplot is not installed\n", path);
     return NULL;
   }
+  gnuplot = fopen(path, "w"); /* gnuplot would write the picture to standard output if it cannot be made there */
+  if (!gnuplot) {
+    printf("no picture %s: the file cannot be written\n", path);
+    return NULL;
+  }
+  fclose(gnuplot);
   gnuplot = popen("gnuplot", "w");
   if (!gnuplot) return NULL;
   fprintf(gnuplot, "set terminal pngcairo size 1000,700 font 'DejaVu Sans,13'\n");

@@ -49,12 +49,12 @@ def main():
     axes[0, 0].set_title("digits it had never seen", loc="left", fontsize=10)
     axes[1, 0].set_title(f"the same from {CODE} numbers", loc="left", fontsize=10)
     OUTPUT.mkdir(parents=True, exist_ok=True)
-    path = OUTPUT / "autoencoder.png"
+    path = OUTPUT / "autoencoder_python.png"
     figure.savefig(path, dpi=120, bbox_inches="tight")
     print(f"picture: {path}")
     learned = error < 0.85 * linear
     print(f"result: reconstruction error against principal components | {100 * error / linear:.0f} % | under 85 % | "
-          + ("learned" if learned else "not learned"))
+          + ("learned" if learned else "NOT LEARNED"))
     sys.exit(not learned)
 
 

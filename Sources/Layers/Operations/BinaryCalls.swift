@@ -5,7 +5,7 @@ import Tensors
 
 extension Program {
     /// z = f(x, y) over contiguous z of these sizes; a nil y is the number.
-    func binary(
+    public func binary(
         _ function: BinaryFunction, _ x: Value, strides xStrides: [Int], _ y: Value?, strides yStrides: [Int] = [],
         number: Double = 0, into z: Value, sizes: [Int]
     ) {

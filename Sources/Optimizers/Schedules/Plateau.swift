@@ -44,6 +44,7 @@ public struct Plateau: Schedule {
         }
     }
 
+    public var watches: Bool { true }
     public func lr(_ base: Double, _ t: Int) -> Double { base }
 
     /// What it remembers from epoch to epoch.

@@ -17,12 +17,24 @@ public protocol Schedule: Sendable {
 
     init(_ attributes: Attributes) throws(ChainruleError)
 
+    /// The same of one schedule: as its type says, unless it is the host program's.
+    var countsSteps: Bool { get }
+    /// Looks at a series of the history, and at which; nil: val_loss, or loss without validation data.
+    var watches: Bool { get }
+    var monitor: String? { get }
+
     /// The rate after `t` steps or epochs; allocates nothing.
     func lr(_ base: Double, _ t: Int) -> Double
+    /// The same, by functions of the host program, which may refuse. `monitored`: of the last epoch, NaN before.
+    func rate(_ base: Double, _ t: Int, monitored: Double) throws(ChainruleError) -> Double
 }
 
 extension Schedule {
     public static var countsSteps: Bool { false }
+    public var countsSteps: Bool { Self.countsSteps }
+    public var watches: Bool { false }
+    public var monitor: String? { nil }
+    public func rate(_ base: Double, _ t: Int, monitored: Double) throws(ChainruleError) -> Double { lr(base, t) }
 }
 
 public enum ScheduleCatalog {
@@ -30,6 +42,20 @@ public enum ScheduleCatalog {
         ConstantSchedule.self, LinearSchedule.self, StepSchedule.self, MultiStepSchedule.self, ExponentialSchedule.self,
         PolynomialSchedule.self, CosineSchedule.self, CosineWarmRestarts.self, OneCycle.self, Cyclic.self, Plateau.self,
     ]
+
+    /// Kinds of the host program.
+    public static let registry = Registry<CatalogKind<any Schedule>>()
+
+    static func known(_ kind: String) throws(ChainruleError) -> CatalogKind<any Schedule> {
+        if let type = all.first(where: { $0.kind == kind }) {
+            return CatalogKind(kind: kind, attributes: type.attributes + commonAttributes, documentation: type.documentation) {
+                (attributes) throws(ChainruleError) in try type.init(attributes)
+            }
+        }
+        if let own = registry[kind] { return own }
+        let known = all.map { $0.kind } + registry.all.map(\.kind)
+        throw ChainruleError(.attribute, "the schedule", expected: "one of \(known.joined(separator: ", "))", got: "\"\(kind)\"")
+    }
 
     /// Attributes that every schedule has.
     public static let commonAttributes = [

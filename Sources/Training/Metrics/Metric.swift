@@ -5,11 +5,15 @@ import Layers
 import Losses
 import Tensors
 
-public protocol Metric: AnyObject {
+public protocol Metric: AnyObject, SendableMetatype {
     static var kind: String { get }
     static var documentation: String { get }
     static var largerIsBetter: Bool { get }
     static var attributes: [AttributeSpecification] { get }
+    /// The same of one metric: as its type says, unless it is the host program's.
+    var largerIsBetter: Bool { get }
+    /// Looks at nothing but `MetricBatch.arrays`.
+    var readsArrays: Bool { get }
     init(_ attributes: Attributes)
     /// Refuses what it can't measure, before any data comes.
     func check(_ task: MetricTask) throws(ChainruleError)
@@ -19,6 +23,8 @@ public protocol Metric: AnyObject {
 
 extension Metric {
     public static var attributes: [AttributeSpecification] { [] }
+    public var largerIsBetter: Bool { Self.largerIsBetter }
+    public var readsArrays: Bool { false }
     public func check(_ task: MetricTask) throws(ChainruleError) {}
 
     func refuse(_ task: MetricTask, expected: String) -> ChainruleError {
@@ -33,6 +39,8 @@ public struct MetricTask {
     public var link: PredictionLink
     /// Its kind, for messages.
     public var loss: String
+    /// The target has the prediction's shape, or holds a label for each of its rows of classes.
+    public var isUsual: Bool
 
     var isMultilabel: Bool { columns > 1 && link.isColumnwise }
     var hasClasses: Bool { columns > 1 && !link.isColumnwise }
@@ -54,6 +62,8 @@ public struct MetricBatch {
     /// Predictions above it mean "yes".
     public var threshold: Double
     public var link: PredictionLink
+    /// All of it as it lies in memory.
+    public var arrays: MetricArrays?
 
     init(rows: Int, columns: Int, prediction: @escaping (Int) -> Double, threshold: Double, link: PredictionLink) {
         self.rows = rows

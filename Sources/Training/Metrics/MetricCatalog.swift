@@ -14,7 +14,23 @@ public enum MetricCatalog {
         ]
     }
 
-    public static func type(of kind: String) -> (any Metric.Type)? { all.first { $0.kind == kind } }
+    /// Kinds of the host program.
+    public static let registry = Registry<CatalogKind<any Metric>>()
+
+    /// Every metric has it.
+    public static let nameAttribute = AttributeSpecification(
+        "name", .text, optional: true, "its series' name; without it the kind")
+
+    private static func known(_ kind: String) throws(ChainruleError) -> CatalogKind<any Metric> {
+        if let type = all.first(where: { $0.kind == kind }) {
+            return CatalogKind(kind: kind, attributes: type.attributes + [nameAttribute], documentation: type.documentation) {
+                (attributes) throws(ChainruleError) in type.init(attributes)
+            }
+        }
+        if let own = registry[kind] { return own }
+        let known = all.map { $0.kind } + registry.all.map(\.kind)
+        throw ChainruleError(.attribute, "the metric", expected: "one of \(known.joined(separator: ", "))", got: "\"\(kind)\"")
+    }
 
     /// A word with "=" belongs to the metric before it.
     public static func parse(_ text: String) throws(ChainruleError) -> [MetricChoice] {
@@ -31,20 +47,17 @@ public enum MetricCatalog {
         }
         var list: [MetricChoice] = []
         for part in parts {
-            guard let type = type(of: part.kind) else {
-                throw ChainruleError(
-                    .attribute, "the metric", expected: "one of \(all.map { $0.kind }.joined(separator: ", "))",
-                    got: "\"\(part.kind)\"")
-            }
+            let entry = try known(part.kind)
             let attributes = try Attributes(
-                parsing: part.words.joined(separator: " "), as: type.attributes, of: "metric \(part.kind)")
+                parsing: part.words.joined(separator: " "), as: entry.attributes, of: "metric \(part.kind)")
             let isAlone = parts.filter { $0.kind == part.kind }.count == 1
-            let name = isAlone ? part.kind : ([part.kind] + part.words).joined(separator: "_")
+            let given = attributes.text("name")
+            let name = !given.isEmpty ? given : isAlone ? part.kind : ([part.kind] + part.words).joined(separator: "_")
             guard !list.contains(where: { $0.name == name }) else {
                 throw ChainruleError(
                     .attribute, "the metrics", expected: "each once, or with other attributes", got: "\"\(name)\" again")
             }
-            list.append(MetricChoice(type: type, attributes: attributes, name: name))
+            list.append(MetricChoice(kind: entry, attributes: attributes, name: name, sample: try entry.make(attributes)))
         }
         return list
     }
@@ -52,10 +65,20 @@ public enum MetricCatalog {
 
 /// A metric with its attributes.
 public struct MetricChoice {
-    public let type: any Metric.Type
-    public let attributes: Attributes
-    /// Of its series: the kind, with its attributes where it comes more than once ("top_k_k=5").
+    private let kind: CatalogKind<any Metric>
+    private let attributes: Attributes
+    /// Of its series: as its attribute says, or the kind, with its attributes where it comes more than once
+    /// ("top_k_k=5").
     public let name: String
+    /// One that measures nothing, to ask what it is.
+    let sample: any Metric
 
-    func make() -> any Metric { type.init(attributes) }
+    init(kind: CatalogKind<any Metric>, attributes: Attributes, name: String, sample: any Metric) {
+        self.kind = kind
+        self.attributes = attributes
+        self.name = name
+        self.sample = sample
+    }
+
+    func make() throws(ChainruleError) -> any Metric { try kind.make(attributes) }
 }

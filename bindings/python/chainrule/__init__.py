@@ -35,18 +35,21 @@ from ._errors import (
 )
 from ._layer import Layer
 from ._functions import abs, concat, cos, exp, log, matmul, maximum, mean, sin, sqrt, sum, transpose
-from ._generated import *  # noqa: F403  (each layer, loss, optimizer and operation of the catalog)
+from ._generated import *  # noqa: F403  (each layer, loss, optimizer, schedule and operation of the catalog)
 from ._generated import __all__ as _from_catalog
 from ._metrics import confusion_matrix
 from ._settings import __version__, cpu_level, describe, get_num_threads, set_num_threads
 from ._symbols import Constant, Input, Node, Parameter
 from .callbacks import Callback, EarlyStopping
 from .custom_layer import CustomLayer, check_gradients
+from .custom_loss import CustomLoss
+from .custom_optimizer import CustomOptimizer
 from .formula import minimize, value_and_grad
 from .history import History
 from .losses import Loss
 from .model import Model, load, load_checkpoint
 from .optimizers import Optimizer
+from .schedules import LambdaLR, Schedule, SequentialLR
 from .sequential import Sequential
 
 __all__ = [
@@ -63,6 +66,8 @@ __all__ = [
     "confusion_matrix",
     "Constant",
     "CustomLayer",
+    "CustomLoss",
+    "CustomOptimizer",
     "cos",
     "cpu_level",
     "DataError",
@@ -78,6 +83,7 @@ __all__ = [
     "Input",
     "InternalError",
     "Layer",
+    "LambdaLR",
     "layers",
     "load",
     "load_checkpoint",
@@ -95,7 +101,9 @@ __all__ = [
     "Optimizer",
     "OutOfMemoryError",
     "Parameter",
+    "Schedule",
     "Sequential",
+    "SequentialLR",
     "set_num_threads",
     "ShapeError",
     "sin",

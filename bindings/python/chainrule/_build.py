@@ -11,7 +11,7 @@ import numpy as np
 from ._arrays import CODES, TYPES, Views
 from ._errors import check
 from ._library import NULL, ffi, lib
-from ._symbols import Constant, Input, Node, Output, Parameter
+from ._symbols import Constant, Input, NestedModel, Node, Output, Parameter
 from ._text import attribute_text
 
 
@@ -107,6 +107,7 @@ class Graph:
         self.handle = create_model(dtype, seed)
         self.parameters: dict[Parameter, str] = {}
         self._numbers: dict[int, int] = {}
+        self._outputs_of: dict[int, list[int]] = {}
         self._values: list[tuple[str, np.ndarray]] = []
         layers: set[int] = set()
         for node in inputs:
@@ -136,7 +137,14 @@ class Graph:
     def _add(self, node: Node) -> None:
         sources = [self._numbers[id(source)] for source in node.inputs]
         if isinstance(node, Output):
-            self._numbers[id(node)] = sources[0] + node.index
+            first = node.inputs[0]
+            nested = self._outputs_of.get(id(first))
+            self._numbers[id(node)] = sources[0] + node.index if nested is None else nested[node.index]
+            return
+        if isinstance(node, NestedModel):
+            numbers = add_model(self.handle, node.layer._handle, sources, node.name, len(node.layer._outputs))
+            self._outputs_of[id(node)] = numbers
+            self._numbers[id(node)] = numbers[0]
             return
         if not isinstance(node, (Parameter, Constant)):
             self._numbers[id(node)] = add_node(self.handle, node.kind, node.attributes, sources, node.name)

@@ -37,6 +37,8 @@ class Entry:
     keeps_shape: bool
     attributes: tuple[Attribute, ...]
     parameters: tuple[tuple[str, str], ...]
+    #: By the host program, not the library.
+    registered: bool = False
 
 
 def _text(ffi: Any, pointer: Any) -> str:
@@ -75,14 +77,23 @@ def _entry(ffi: Any, lib: Any, group: int, kind: bytes) -> Entry:
         _words(_text(ffi, info.inputs), ","), _words(_text(ffi, info.outputs), ","), info.least_inputs,
         None if info.most_inputs == 2**31 - 1 else info.most_inputs, bool(info.keeps_shape),
         tuple(_attribute(ffi, lib, group, kind, index) for index in range(info.attribute_count)), tuple(parameters),
+        bool(info.registered),
     )  # fmt: skip
 
 
+def entry_of(ffi: Any, lib: Any, group: int, kind: str) -> Entry:
+    """One kind of a group."""
+    return _entry(ffi, lib, group, kind.encode())
+
+
 def entries(ffi: Any, lib: Any, group: int) -> list[Entry]:
-    """All kinds of a group (lib.CHAINRULE_LAYERS, ...), in the catalog's order."""
+    """The library's own kinds of a group (lib.CHAINRULE_LAYERS, ...), in the catalog's order."""
     found: list[Entry] = []
     while True:
         kind = lib.chainrule_catalog_kind(group, len(found))
         if kind == ffi.NULL:
             return found
-        found.append(_entry(ffi, lib, group, ffi.string(kind)))
+        entry = _entry(ffi, lib, group, ffi.string(kind))
+        if entry.registered:
+            return found
+        found.append(entry)

@@ -6,7 +6,8 @@ library reports. The message is the library's own sentence: function, argument, 
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+import threading
+from typing import Any, NoReturn, Optional
 
 from ._library import ffi, lib
 
@@ -113,10 +114,22 @@ _CLASSES: dict[int, type[Error]] = {
 }
 
 
+class _Kept(threading.local):
+    exception: Optional[BaseException] = None
+
+
+_kept = _Kept()
+
+
+def keep_exception(error: BaseException) -> None:
+    """Takes note of an exception in a function that the library has called: the call's error is because of it."""
+    _kept.exception = error
+
+
 def failure(status: int) -> Error:
     """The exception for a status that the library has just returned on this thread."""
     details = lib.chainrule_last_error()
-    return make_error(
+    error = make_error(
         _CLASSES.get(status, InternalError),
         ffi.string(details.message).decode("utf-8", "replace"),
         status=ffi.string(lib.chainrule_status_name(status)).decode(),
@@ -124,6 +137,8 @@ def failure(status: int) -> Error:
         expected=ffi.string(details.expected).decode("utf-8", "replace"),
         got=ffi.string(details.got).decode("utf-8", "replace"),
     )
+    error.__cause__, _kept.exception = _kept.exception, None
+    return error
 
 
 def make_error(kind: type[Error], message: str, **details: str) -> Error:

@@ -140,7 +140,10 @@ class _Run:
             status = lib.chainrule_trainer_fit(
                 self.model._trainer, self.batch.x, self.batch.y, self.options, self.history
             )
-            return failure(status) if status else None
+            error = failure(status) if status else None
+            if error is not None and isinstance(error.__cause__, KeyboardInterrupt):  # in a function of one's own
+                self.interrupted = True
+            return error
         except KeyboardInterrupt:  # came while the call returned
             self.interrupted = True
             return None

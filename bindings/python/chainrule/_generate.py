@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 import textwrap
+from dataclasses import replace
 from typing import Any, Optional
 
 from ._catalog import Attribute, Entry, entries
@@ -19,10 +20,13 @@ BY_HAND = {
     "concat", "matmul", "slice", "reshape", "add", "sub", "mul", "div", "pow", "neg",
 }  # fmt: skip
 #: Attributes that PyTorch's constructors do not have.
-KEYWORD_ONLY = (
-    "clip_norm", "clip_value", "ema_decay", "accumulate", "swa_start", "swa_freq", "frozen", "l1", "l2", "orthogonal",
-    "non_negative", "unit_norm",
-)  # fmt: skip
+KEYWORD_ONLY = {
+    "Optimizer": (
+        "clip_norm", "clip_value", "ema_decay", "accumulate", "swa_start", "swa_freq", "frozen", "l1", "l2", "orthogonal",
+        "max_norm", "non_negative", "unit_norm",
+    ),
+    "Schedule": ("per", "warmup"),
+}  # fmt: skip
 
 TYPES = {
     "integer": "int",
@@ -46,6 +50,7 @@ from ._symbols import Node, apply, binary, is_number
 from ._text import phrase
 from .losses import Loss
 from .optimizers import Optimizer
+from .schedules import Schedule
 
 Integers = Union[int, Sequence[int]]
 Numbers = Union[float, Sequence[float]]
@@ -76,8 +81,8 @@ def _literal(attribute: Attribute) -> Optional[str]:
     return repr(text)
 
 
-def _is_keyword_only(attribute: Attribute) -> bool:
-    return attribute.name.endswith("_init") or attribute.name in KEYWORD_ONLY
+def _is_keyword_only(attribute: Attribute, base: str) -> bool:
+    return attribute.name.endswith("_init") or attribute.name in KEYWORD_ONLY.get(base, ())
 
 
 def _annotation(attribute: Attribute, literal: Optional[str]) -> str:
@@ -85,9 +90,9 @@ def _annotation(attribute: Attribute, literal: Optional[str]) -> str:
     return f"Optional[{kind}]" if literal == "None" else kind
 
 
-def _arguments(attributes: tuple[Attribute, ...], extra: str = "") -> list[str]:
+def _arguments(attributes: tuple[Attribute, ...], extra: str = "", base: str = "") -> list[str]:
     """The parameters of a signature, in the catalog's order; one with a default before one without loses it."""
-    positional = [item for item in attributes if not _is_keyword_only(item)]
+    positional = [item for item in attributes if not _is_keyword_only(item, base)]
     needed = max((place for place, item in enumerate(positional) if _literal(item) is None), default=-1)
     lines = []
     for place, item in enumerate(positional):
@@ -95,7 +100,7 @@ def _arguments(attributes: tuple[Attribute, ...], extra: str = "") -> list[str]:
         shown = f" = {literal}" if literal is not None and place > needed else ""
         lines.append(f"{item.name}: {_annotation(item, literal)}{shown}")
     keywords = [f"{item.name}: {_annotation(item, _literal(item))} = {_literal(item)}"
-                for item in attributes if _is_keyword_only(item)]
+                for item in attributes if _is_keyword_only(item, base)]
     keywords += [extra] if extra else []
     return lines + (["*"] + keywords if keywords else [])
 
@@ -118,7 +123,7 @@ def _limits(attribute: Attribute) -> str:
 def _docstring(entry: Entry, indent: str, takes_inputs: bool) -> list[str]:
     """What the catalog says of an entry, as a docstring's lines."""
     text = entry.documentation
-    if text[:2].isalpha() and text[:1].islower() and text.split(" ")[0].rstrip(",").isalpha():
+    if text[:2].isalpha() and text[:1].islower() and not text.startswith("lr ") and text.split(" ")[0].rstrip(",").isalpha():
         text = text[0].upper() + text[1:]  # a word; formulas stay as they are
     lines = [text.rstrip(".") + "."]
     if entry.attributes:
@@ -172,8 +177,10 @@ def _layer(entry: Entry) -> list[str]:
 
 def _text_class(entry: Entry, base: str) -> list[str]:
     """A loss, optimizer or schedule: its constructor makes the library's text."""
+    # A word of Python's own; SequentialLR writes it.
+    entry = replace(entry, attributes=tuple(item for item in entry.attributes if item.name != "from"))
     lines = ["", "", f"class {entry.class_name}({base}):"] + _docstring(entry, "    ", False)
-    lines += [""] + _signature("    def __init__", ["self"] + _arguments(entry.attributes), " -> None:")
+    lines += [""] + _signature("    def __init__", ["self"] + _arguments(entry.attributes, base=base), " -> None:")
     literals = [(item.name, _literal(item)) for item in entry.attributes]
     defaults = ", ".join(f"{name!r}: {literal}" for name, literal in literals if literal not in (None, "None"))
     lines.append("        values = {")
@@ -188,6 +195,8 @@ def _function(entry: Entry) -> list[str]:
     is_binary = len(attributes) < len(entry.attributes)
     if is_binary:
         inputs = [f"{name}: Any" for name in names]
+    elif entry.most_inputs == 0:
+        inputs = []
     elif entry.most_inputs is None or not names:
         names, inputs = ["inputs"], ["inputs: Sequence[Any]"]
     else:
@@ -195,6 +204,8 @@ def _function(entry: Entry) -> list[str]:
     optional = [] if is_binary or names == ["inputs"] else names[entry.least_inputs:]
     arguments = inputs + [f"{name}: Any = None" for name in optional]
     arguments += (["*"] if optional and attributes else []) + [item for item in _arguments(attributes) if not optional or item != "*"]
+    if entry.parameters:  # and the first part of their names
+        arguments += (["*"] if "*" not in arguments else []) + ["name: Optional[str] = None"]
     result = "Node" if len(entry.outputs) == 1 else "tuple[Node, ...]"
     lines = ["", ""] + _signature(f"def {entry.kind}", arguments, f" -> {result}:") + _docstring(entry, "    ", True)
     if is_binary:
@@ -203,7 +214,10 @@ def _function(entry: Entry) -> list[str]:
         # A number in place of the last input is an attribute.
         lines += [f"    if is_number({optional[-1]}):", f"        value, {optional[-1]} = float({optional[-1]}), None"]
     values = "{" + ", ".join(f"{item.name!r}: {item.name}" for item in attributes) + "}"
-    if names == ["inputs"]:
+    if entry.parameters:
+        given = "".join(f"{name}, " for name in names)
+        call = f"apply({entry.kind!r}, {values}, {entry.inputs!r}, ({given}), {entry.outputs!r}, name)"
+    elif names == ["inputs"]:
         call = f"apply({entry.kind!r}, {values}, (), tuple(inputs), {entry.outputs!r})"
     else:
         given = ", ".join(names) + ","
@@ -220,7 +234,8 @@ def source(ffi: Any, lib: Any) -> str:
             continue
         lines += _layer(entry) if entry.class_name else _function(entry)
         names.append(entry.class_name or entry.kind)
-    for group, base in ((lib.CHAINRULE_LOSSES, "Loss"), (lib.CHAINRULE_OPTIMIZERS, "Optimizer")):
+    bases = {"Loss": lib.CHAINRULE_LOSSES, "Optimizer": lib.CHAINRULE_OPTIMIZERS, "Schedule": lib.CHAINRULE_SCHEDULES}
+    for base, group in bases.items():
         for entry in entries(ffi, lib, group):
             if entry.class_name:
                 lines += _text_class(entry, base)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, Optional, Union
+from collections.abc import Callable
+from typing import Any, Optional
 
 import numpy as np
 
-from ._errors import AttributeTextError, make_error
+from ._arrays import FLOAT64, Views, as_array, as_labels, as_real
+from ._errors import AttributeTextError, check, make_error
+from ._library import lib
+from .custom_metric import OwnMetric, as_own_metric
 
 Weight = Optional[np.ndarray]
 
@@ -61,24 +64,35 @@ METRICS: dict[str, Callable[[np.ndarray, np.ndarray, Weight], float]] = {
 
 def measure(names: tuple[str, ...], prediction: np.ndarray, target: np.ndarray, weight: Weight) -> dict[str, float]:
     """The named metrics over these samples."""
-    return {name: METRICS[name](prediction, target, weight) for name in names}
+    values = {}
+    for name in names:
+        if isinstance(name, OwnMetric):
+            values[name.series] = name.over(prediction, target, weight)
+        else:
+            values[name] = METRICS[name](prediction, target, weight)
+    return values
 
 
 def check_names(names: tuple[str, ...]) -> None:
     """Raises ValueError for a metric that doesn't exist."""
     for name in names:
-        if name not in METRICS:
+        if name not in METRICS and not isinstance(name, OwnMetric):
             sentence = f"there is no metric {name!r} with a Python loss, only {', '.join(METRICS)}"
             raise make_error(AttributeTextError, f"{sentence}; the others need a loss of the library")
 
 
-def metric_names(metrics: Union[str, Sequence[str]]) -> tuple[str, ...]:
-    """Metrics given as a text or a list, each with its attributes: ("accuracy", "top_k k=5")."""
+def metric_names(metrics: Any) -> tuple[str, ...]:
+    """Metrics given as a text or a list, each with its attributes: ("accuracy", "top_k k=5"); functions and
+    objects become texts that name them."""
     names: list[str] = []
-    for text in [metrics] if isinstance(metrics, str) else metrics:
-        if not isinstance(text, str):
-            raise TypeError(f"metrics are names such as 'accuracy' or 'top_k k=5'; got {text!r}")
-        for word in text.split():
+    for item in metrics if isinstance(metrics, (list, tuple)) else [metrics]:
+        own = as_own_metric(item)
+        if own is not None:
+            names.append(own)
+            continue
+        if not isinstance(item, str):
+            raise TypeError(f"metrics are names such as 'accuracy' or 'top_k k=5', functions of (y_true, y_pred), or objects with update and result; got {item!r}")
+        for word in item.split():
             if "=" in word and names:
                 names[-1] += " " + word
             else:
@@ -87,9 +101,14 @@ def metric_names(metrics: Union[str, Sequence[str]]) -> tuple[str, ...]:
 
 
 def series_names(names: tuple[str, ...]) -> list[str]:
-    """What the library calls their series: the kind, with its attributes where it comes more than once."""
+    """What the library calls their series: as their attribute name= says, or the kind, with its attributes where it
+    comes more than once."""
     kinds = [name.split()[0] for name in names]
-    return [kind if kinds.count(kind) == 1 else "_".join(name.split()) for kind, name in zip(kinds, names)]
+    series = []
+    for kind, name in zip(kinds, names):
+        given = [word[5:] for word in name.split() if word.startswith("name=")]
+        series.append(given[0] if given else kind if kinds.count(kind) == 1 else "_".join(name.split()))
+    return series
 
 
 def confusion_matrix(prediction: Any, target: Any, sample_weight: Any = None) -> np.ndarray:
@@ -98,20 +117,15 @@ def confusion_matrix(prediction: Any, target: Any, sample_weight: Any = None) ->
     ``prediction``: scores [n, classes], of which the largest counts, or classes [n]. ``target``: labels [n], or
     [n, classes] like the scores.
     """
-    predicted, actual = (np.asarray(array) for array in (prediction, target))
-    classes = max((array.shape[1] for array in (predicted, actual) if array.ndim == 2), default=0)
-    predicted, actual = (array.argmax(axis=1) if array.ndim == 2 else array for array in (predicted, actual))
-    for name, array in (("prediction", predicted), ("target", actual)):
-        if array.ndim != 1 or array.dtype.kind not in "iub":
-            raise ValueError(f"{name} must be classes [n] or scores [n, classes]; got {array.dtype} {array.shape}")
-        if array.size and array.min() < 0:
-            raise ValueError(f"{name} must have classes of 0 or more; got {array.min()}")
-    if len(predicted) != len(actual):
-        raise ValueError(f"prediction and target must be as long as each other; got {len(predicted)} and {len(actual)}")
-    if predicted.size:
-        classes = max(classes, int(predicted.max()) + 1, int(actual.max()) + 1)
-    weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-    if weight is not None and weight.shape != actual.shape:
-        raise ValueError(f"sample_weight must have a number for each sample, {actual.shape}; got {weight.shape}")
-    places = actual.astype(np.int64) * classes + predicted.astype(np.int64)
-    return np.bincount(places, weights=weight, minlength=classes * classes).reshape(classes, classes)
+    predicted, actual = (_scores_or_classes(array, name) for array, name in ((prediction, "prediction"), (target, "target")))
+    classes = max((array.shape[1] if array.ndim == 2 else int(array.max(initial=-1)) + 1 for array in (predicted, actual)))
+    matrix = np.zeros((max(classes, 1), max(classes, 1)))
+    weights = [] if sample_weight is None else [as_real(sample_weight, "sample_weight", FLOAT64)]
+    views = [Views(arrays) for arrays in ([predicted], [actual], weights, [matrix])]
+    check(lib.chainrule_confusion_matrix(*(view.pointer for view in views)))
+    return matrix if weights else matrix.astype(np.int64)
+
+
+def _scores_or_classes(value: Any, name: str) -> np.ndarray:
+    array = as_array(value, name)
+    return as_real(array, name, FLOAT64) if array.ndim == 2 else as_labels(array, name, "classes [n] or scores [n, classes]")

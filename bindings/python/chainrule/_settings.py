@@ -37,7 +37,9 @@ def describe(group: str) -> dict[str, str]:
     """The library's catalog of "layers", "losses", "optimizers", "metrics", "initializers" or "schedules":
     each kind with one line about its attributes."""
     if group not in _GROUPS:
-        raise ValueError(f"group must be one of {', '.join(_GROUPS)}; got {group!r}")
+        owner = next((name for name in _GROUPS if group in describe(name)), None)
+        hint = "" if owner is None else f': a kind, which describe("{owner}")["{group}"] tells about'
+        raise ValueError(f"group must be one of {', '.join(_GROUPS)}; got {group!r}{hint}")
     kinds: dict[str, str] = {}
     while True:
         kind = lib.chainrule_catalog_kind(_GROUPS[group], len(kinds))

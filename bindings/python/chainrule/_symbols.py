@@ -157,6 +157,15 @@ def apply(
     return (node, *(Output(node, index) for index in range(1, len(outputs))))
 
 
+class NestedModel(Node):
+    """A model called on nodes; its ``layer`` is the model. Further outputs are ``Output`` nodes."""
+
+    __slots__ = ()
+
+    def __init__(self, model: Any, inputs: tuple[Any, ...]) -> None:
+        super().__init__("model", {}, tuple(as_node(value) for value in inputs), layer=model)
+
+
 class Input(Node):
     """A model's input of this shape. ``batched`` says that its first dimension, which is not part of
     ``shape``, is the batch; without it the array is taken whole. ``dtype`` is "real", or "integer" (an
@@ -275,7 +284,7 @@ def _index(node: Node, index: Any) -> Node:
         if not isinstance(item, slice):
             raise TypeError(f"a symbolic node is indexed with whole numbers and slices; got {item!r}")
         if item != slice(None):
-            attributes = {"dim": dim, "start": item.start or 0, "end": item.stop, "step": item.step}
+            attributes = {"dim": dim, "start": item.start, "end": item.stop, "step": item.step}
             node = Node("slice", attributes, (node,))
         dim += 1
     return node

@@ -15,9 +15,11 @@ from ._custom_loss import CustomTraining
 from ._errors import StateError, check, make_error, raise_failure
 from ._library import NULL, c_text, ffi, lib
 from ._metrics import metric_names, series_names
+from .custom_loss import composed
 from .history import History
 from .losses import Loss, as_target_of, loss_texts, target_roles
 from .optimizers import Optimizer, Trainer, as_optimizer
+from .schedules import Schedule, as_schedule
 
 _ndarray = np.ndarray
 _from_buffer = ffi.from_buffer
@@ -38,6 +40,9 @@ class Training:
     _custom: Optional[CustomTraining] = None
     _losses: Sequence[str] = ()
     _loss: LossLike = None
+    #: Kept for the functions that it may name.
+    _schedule: Optional[Schedule] = None
+    output_shapes: Any
     _steps: dict[Any, Any]
     optimizer: Optional[Optimizer] = None
     metrics: tuple[str, ...] = ()
@@ -48,24 +53,34 @@ class Training:
         self,
         loss: LossLike,
         optimizer: Union[str, Optimizer],
-        metrics: Union[str, Sequence[str]] = (),
+        metrics: Union[str, Sequence[Any]] = (),
         *,
         seed: Optional[int] = None,
-        schedule: Optional[str] = None,
+        schedule: Union[str, Schedule, Callable[[int, float], float], None] = None,
     ) -> None:
         """Says how the model is trained, and forgets any earlier training state.
 
         ``loss`` is a text ("cross_entropy label_smoothing=0.1"), a cr.Loss, one of them for each output,
-        "none" (or None) to minimise the single scalar output itself, or a function: called with the
-        prediction and the target (and the sample weights, if given to fit) it returns the loss and its
-        gradient in the prediction, both NumPy. ``metrics``: names with their attributes, such as
-        ["accuracy", "top_k k=5", "f1 average=macro"]; cr.describe("metrics") lists them. With a function as
-        the loss there are "accuracy", "mse", "mae" and "r2". ``seed`` is of dropout and shuffling; the default
-        is the model's. ``schedule`` sets the learning rate from step
-        to step: "cosine T_max=100 per=step warmup=500".
+        "none" (or None) to minimise the single scalar output itself, or a function of the prediction and the
+        target. One that composes operations, ``lambda y_pred, y_true: cr.log(1 + (y_pred - y_true) ** 2)``, is
+        called with symbolic nodes and returns one: a loss for each sample or element, of which the library takes
+        the mean with sample weights. One that computes with NumPy (and gets the sample weights too, if there are
+        any) returns the loss and its gradient in the prediction; with it there are fewer metrics, no schedule and
+        no checkpoints, which a cr.CustomLoss has.
+
+        ``metrics``: names with their attributes, such as ["accuracy", "top_k k=5", "f1 average=macro"];
+        cr.describe("metrics") lists them. Beside them functions ``f(y_true, y_pred)`` (with ``sample_weight=`` if
+        there are any) that return a number for the whole set, as scikit-learn's do, and objects with
+        ``update(y_true, y_pred)`` for each batch and ``result()``, of which each set has a copy; ``name`` and
+        ``larger_is_better`` are read from either. ``seed`` is of dropout and shuffling; the default is the
+        model's. ``schedule`` sets the learning rate from step to step: cr.CosineAnnealingLR(T_max=100, per="step",
+        warmup=500), its text "cosine T_max=100 per=step warmup=500", or a function of the number of epochs and the
+        first rate that returns the rate.
         """
         optimizer = as_optimizer(optimizer)
         names = metric_names(metrics)
+        if callable(loss) and not isinstance(loss, Loss):
+            loss = composed(loss, self.output_shapes) or loss
         if callable(loss) and not isinstance(loss, Loss):
             if schedule is not None:
                 raise ValueError("a schedule needs a loss of the library; this one is a Python function")
@@ -81,8 +96,10 @@ class Training:
             check(lib.chainrule_trainer_set_seed(owner.handle, check_seed(seed)))
         optimizer.attach(owner)
         if schedule is not None:
-            check(lib.chainrule_trainer_set_schedule(owner.handle, c_text(schedule)))
+            schedule = as_schedule(schedule)
+            check(lib.chainrule_trainer_set_schedule(owner.handle, c_text(schedule.text)))
         self._adopt_training(loss, optimizer, names, texts, None, owner)
+        self._schedule = schedule
 
     def _adopt_training(
         self,
@@ -94,6 +111,7 @@ class Training:
         owner: Optional[Trainer],
     ) -> None:
         self._loss, self.optimizer, self.metrics, self._losses, self._custom = loss, optimizer, metrics, texts, custom
+        self._schedule = None
         self._trainer_owner = owner
         self._trainer = NULL if owner is None else owner.handle
         self._steps = {}

@@ -2,42 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import sys
 from typing import Any, Optional
 
 import numpy as np
 
-from ._arrays import TYPES, Views
+from ._arrays import Views
 from ._errors import check
+from ._host import array_of, arrays_of, options_of, owner_of, put, register
 from ._layer import Layer
-from ._library import NULL, c_text, ffi, lib
-from ._text import attribute_text
-
-_kept: list[Any] = []  # what the library calls lives as long as the process
-
-
-def _array(view: Any) -> Optional[np.ndarray]:
-    """A chainrule_array's memory as an array; None where there is none."""
-    if view.data == NULL:
-        return None
-    shape = tuple(view.shape[0 : view.rank])
-    dtype = TYPES[view.dtype]
-    count = int(np.prod(shape, dtype=np.int64))
-    memory = np.frombuffer(ffi.buffer(view.data, max(count, 1) * dtype.itemsize), dtype)
-    return memory[:count].reshape(shape)
-
-
-def _options(text: Any) -> dict[str, Any]:
-    """The attributes with the types they had in Python."""
-    found: dict[str, Any] = {}
-    for word in ffi.string(text).decode().split():
-        name, value = word.split("=", 1)
-        try:
-            found[name] = ast.literal_eval({"true": "True", "false": "False"}.get(value, value))
-        except (SyntaxError, ValueError):
-            found[name] = value
-    return found
+from ._library import NULL, ffi, lib
+from .losses import Loss
 
 
 class CustomLayer(Layer):
@@ -62,7 +36,8 @@ class CustomLayer(Layer):
     ``backward`` are given one array for each. ``backward`` returns the gradient in the input, or a tuple of
     them. ``output_shape(*shapes, **options)`` says the output's shape from those of the inputs, -1 being the
     batch; without it the output has the first input's shape. Models with such layers are saved and loaded
-    where the class is known. ``cr.check_gradients`` tells whether the derivative is right.
+    where the class is known. ``cr.check_gradients`` tells whether the derivative is right. An exception in a
+    function is the cause (``__cause__``) of the error that the call raises.
     """
 
     options: dict[str, Any] = {}
@@ -93,89 +68,50 @@ class CustomLayer(Layer):
 
 
 def _register(cls: type[CustomLayer]) -> None:
-    count = len(cls.inputs)
+    kind = cls.kind
 
-    def report(error: BaseException) -> int:
-        sys.unraisablehook(_Unraisable(error, cls))
-        return 1
+    def output_shape(user: Any, text: Any, inputs: Any, size: int, output: Any) -> None:
+        shapes = [tuple(inputs[i].shape[0 : inputs[i].rank]) for i in range(size)]
+        shape = owner_of("layer", kind).output_shape(*shapes, **options_of(text))
+        output.rank = len(shape)
+        output.shape[0 : len(shape)] = [int(extent) for extent in shape]
 
-    def output_shape(user: Any, text: Any, inputs: Any, size: int, output: Any) -> int:
-        try:
-            shapes = [tuple(inputs[i].shape[0 : inputs[i].rank]) for i in range(size)]
-            shape = cls.output_shape(*shapes, **_options(text))  # type: ignore[attr-defined]
-            output.rank = len(shape)
-            output.shape[0 : len(shape)] = [int(extent) for extent in shape]
-            return 0
-        except Exception as error:
-            return report(error)
+    def forward(user: Any, text: Any, inputs: Any, size: int, output: Any, training: int) -> None:
+        own = owner_of("layer", kind)
+        value = own.forward(*arrays_of(inputs, size), training=bool(training), **options_of(text))
+        put(output[0], value, f"{own.__name__}.forward")
 
-    def forward(user: Any, text: Any, inputs: Any, size: int, output: Any, training: int) -> int:
-        try:
-            arrays = [_array(inputs[i]) for i in range(size)]
-            _put(output, cls.forward(*arrays, training=bool(training), **_options(text)), "forward", cls)
-            return 0
-        except Exception as error:
-            return report(error)
+    def backward(user: Any, text: Any, inputs: Any, size: int, output: Any, gradient: Any, results: Any) -> None:
+        own = owner_of("layer", kind)
+        found = own.backward(array_of(gradient[0]), array_of(output[0]), *arrays_of(inputs, size), **options_of(text))
+        values = found if isinstance(found, (tuple, list)) else (found,)
+        if len(values) != size:
+            raise ValueError(f"{own.__name__}.backward must return {size} gradients; got {len(values)}")
+        for i, value in enumerate(values):
+            if results[i].data != NULL:
+                put(results[i], np.zeros(()) if value is None else value, f"{own.__name__}.backward")
 
-    def backward(user: Any, text: Any, inputs: Any, size: int, output: Any, gradient: Any, results: Any) -> int:
-        try:
-            arrays = [_array(inputs[i]) for i in range(size)]
-            found = cls.backward(_array(gradient), _array(output), *arrays, **_options(text))
-            values = found if isinstance(found, (tuple, list)) else (found,)
-            if len(values) != size:
-                raise ValueError(f"{cls.__name__}.backward must return {size} gradients; got {len(values)}")
-            for i, value in enumerate(values):
-                if results[i].data != NULL:
-                    _put(results + i, np.zeros(()) if value is None else value, "backward", cls)
-            return 0
-        except Exception as error:
-            return report(error)
-
-    definition = ffi.new("chainrule_layer_definition *")
-    definition.struct_size = ffi.sizeof("chainrule_layer_definition")
-    attributes = ffi.new("char[]", c_text(attribute_text(cls.options)))
-    documentation = ffi.new("char[]", c_text((cls.__doc__ or "").strip().split("\n")[0]))
-    definition.attributes = attributes
-    definition.documentation = documentation
-    definition.least_inputs = min(cls.least_inputs, count)
-    definition.most_inputs = count
-    definition.mixes_samples = int(cls.mixes_samples)
-    types = {field: kind.type for field, kind in ffi.typeof("chainrule_layer_definition").fields}
-    callbacks = [ffi.callback(types["forward"], forward), ffi.callback(types["backward"], backward)]
-    definition.forward, definition.backward = callbacks
+    functions: dict[str, Any] = {"forward": forward, "backward": backward}
     if hasattr(cls, "output_shape"):
-        callbacks.append(ffi.callback(types["output_shape"], output_shape))
-        definition.output_shape = callbacks[-1]
-    check(lib.chainrule_register_layer(c_text(cls.kind), definition))
-    _kept.append((cls, callbacks, attributes, documentation))
+        functions["output_shape"] = output_shape
+    count = len(cls.inputs)
+    register(
+        "layer", kind, cls, cls.options, functions, least_inputs=min(cls.least_inputs, count), most_inputs=count,
+        mixes_samples=int(cls.mixes_samples),
+    )  # fmt: skip
 
 
-def _put(view: Any, value: Any, what: str, cls: type) -> None:
-    target = _array(view[0])
-    array = np.asarray(value)
-    if target is None:
-        return
-    if array.shape != target.shape and array.shape != ():
-        raise ValueError(f"{cls.__name__}.{what} must return an array of shape {target.shape}; got {array.shape}")
-    target[...] = array
-
-
-class _Unraisable:
-    """What sys.unraisablehook is told."""
-
-    def __init__(self, error: BaseException, owner: Any) -> None:
-        self.exc_type = type(error)
-        self.exc_value: Optional[BaseException] = error
-        self.exc_traceback = error.__traceback__
-        self.err_msg: Optional[str] = "Exception in a layer's function"
-        self.object = owner
-
-
-def check_gradients(model: Any, x: Any = None, tolerance: float = 1e-6) -> float:
+def check_gradients(model: Any, x: Any = None, tolerance: float = 1e-6, *, target: Any = None) -> float:
     """Compares a float64 model's gradients with central differences, for every number of its parameters and
-    inputs. Returns the largest error, relative to the largest gradient of its array; raises DataError, naming
-    the place, when it is above ``tolerance``."""
+    inputs; or those of a loss, ``check_gradients(loss, prediction, target=y)``, for every number of its predictions.
+    Returns the largest error, relative to the largest gradient of its array; raises DataError, naming the place, when
+    it is above ``tolerance``."""
     worst = ffi.new("double *")
-    views = Views(model._as_inputs(x))
-    check(lib.chainrule_check_gradients(model._handle, views.pointer, tolerance, worst))
+    if isinstance(model, Loss):
+        predictions, targets = model._arrays(x, target)
+        views = [Views(predictions), Views(targets)]
+        check(lib.chainrule_check_loss_gradients(model._handle, views[0].pointer, views[1].pointer, tolerance, worst))
+        return float(worst[0])
+    inputs = Views(model._as_inputs(x))
+    check(lib.chainrule_check_gradients(model._handle, inputs.pointer, tolerance, worst))
     return float(worst[0])

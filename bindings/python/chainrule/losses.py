@@ -17,6 +17,10 @@ from ._library import text as library_text
 from ._text import phrase
 
 
+#: What the targets of losses of one's own hold, by kind.
+TARGETS: dict[str, str] = {}
+
+
 class Loss:
     """A loss, from the library's text: ``Loss("huber delta=2")``. The subclasses name the arguments."""
 
@@ -34,12 +38,8 @@ class Loss:
         """The loss of a batch, and its gradient in the prediction: an array of the prediction's shape and
         type. A loss of several predictions or targets takes tuples of them and returns a tuple of gradients.
         ``sample_weight`` has one number for each sample."""
-        predicted = self._predictions(prediction)
+        predicted, targets = self._arrays(prediction, target)
         dtype = predicted[0].dtype
-        targets = [
-            as_target_of(kind, value, name, dtype)
-            for (name, kind), value in zip(self._targets, as_tuple(target, len(self._targets), "target"))
-        ]
         weights = [] if sample_weight is None else [as_real(sample_weight, "sample_weight", dtype)]
         gradients = [np.empty(array.shape, dtype) for array in predicted]
         value = ffi.new("double *")
@@ -50,6 +50,15 @@ class Loss:
             )
         )
         return value[0], gradients[0] if len(gradients) == 1 else tuple(gradients)
+
+    def _arrays(self, prediction: Any, target: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Predictions and targets as the library takes them."""
+        predicted = self._predictions(prediction)
+        targets = [
+            as_target_of(kind, value, name, predicted[0].dtype)
+            for (name, kind), value in zip(self._targets, as_tuple(target, len(self._targets), "target"))
+        ]
+        return predicted, targets
 
     def _predictions(self, prediction: Any) -> list[np.ndarray]:
         values = as_tuple(prediction, self._prediction_count, "prediction")
@@ -77,7 +86,7 @@ def target_roles(text: str) -> list[tuple[str, str]]:
     if words == "none":
         return []
     roles = [word.partition(" (") for word in words.split(", ")]
-    return [(name, holds.rstrip(")") or "numbers") for name, _, holds in roles]
+    return [(name, TARGETS.get(kind) or holds.rstrip(")") or "numbers") for name, _, holds in roles]
 
 
 def as_tuple(value: Any, count: int, what: str) -> tuple[Any, ...]:

@@ -25,7 +25,7 @@ from ._state import (
     trainer_bytes,
     trainer_from_bytes,
 )
-from ._symbols import Node
+from ._symbols import NestedModel, Node, Output
 from ._training import Training
 
 
@@ -69,6 +69,20 @@ class Model(Inference, Training, Loop, State):
         self._predictors = {}
         self._steps = {}
         self._contexts = threading.local()
+
+    has_parameters = True
+
+    def __call__(self, *nodes: Any) -> Any:
+        """The model as a layer of another one: called on symbolic nodes, one for each of its inputs, it gives the
+        node of its output, or a tuple of them. Its present values are copied when the other model is made."""
+        if not nodes or not all(isinstance(node, Node) for node in nodes):
+            raise TypeError("a model is called on symbolic nodes; model.predict(x) and model.forward(x) take arrays")
+        if len(nodes) != len(self._inputs):
+            raise TypeError(f"{self!r} takes {len(self._inputs)} inputs; got {len(nodes)}")
+        first = NestedModel(self, nodes)
+        if len(self._outputs) == 1:
+            return first
+        return (first, *(Output(first, index) for index in range(1, len(self._outputs))))
 
     @property
     def dtype(self) -> np.dtype:
@@ -118,6 +132,7 @@ class Model(Inference, Training, Loop, State):
             state["model"] = self._serialize()
         if self.optimizer is not None:
             state["compiled"] = (self._loss, self.optimizer, self.metrics)
+            state["schedule"] = self._schedule
         if self._custom is not None:
             state["shuffling"] = (self._custom.seed, self._custom.epochs_done)
         return state
@@ -133,6 +148,7 @@ class Model(Inference, Training, Loop, State):
         self.history = state["history"]
         if trainer is not None:
             self._adopt_trainer(trainer, *state["compiled"])
+            self._schedule = state["schedule"]
         elif state["compiled"] is not None:
             self.compile(*state["compiled"])
         if self._custom is not None:
