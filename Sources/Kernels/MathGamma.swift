@@ -3,8 +3,8 @@
 // where digamma crosses 0, the errors are those of the larger numbers that it is the difference of.
 
 enum LogGamma: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let z = V.magnitude(x)
         let infinite = V.all(.infinity)
         // lgamma(x) = lgamma(1 + x) - log |x| near 0 on both sides.
@@ -37,8 +37,8 @@ enum LogGamma: DoubleFormula {
 }
 
 enum Digamma: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let isReflected = x .< V.zero
         // digamma(y) = digamma(y + n) - (1 / y + ... + 1 / (y + n - 1)), the sum as one fraction
         var y = V.choose(isReflected, V.one - x, x)
@@ -62,7 +62,7 @@ enum Digamma: DoubleFormula {
     }
 }
 
-extension SIMD8<Double> {
+extension DoubleVector {
     /// lgamma(1 + t) / t for |t| < 0.5
     @_transparent static func logGammaAtOne(_ t: Self) -> Self {
         var p = fma(all(0x1.be0fa5f18da56p-3), t, all(-0x1.cc9446430c923p-3))
