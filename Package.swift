@@ -3,20 +3,31 @@ import PackageDescription
 
 // A module imports only those it names here: the compiler enforces it (see Makefile, IMPORT_CHECK).
 // The kernels are compiled once per CPU level from the same sources: KernelsAVX2 and KernelsAVX512
-// are links to Kernels. On another architecture the baseline build serves alone.
+// are links to Kernels. On another architecture the baseline build serves alone. With CHAINRULE_BUILD=quick in
+// the environment so it does here, and nothing is optimised: a debug build of a minute, to try things with.
 
+let isQuick = Context.environment["CHAINRULE_BUILD"] == "quick"
+
+typealias Level = (module: String, flags: [String], define: String)
 #if arch(x86_64)
-let levels: [(module: String, flags: [String], define: String)] = [
-    // For CPUs from before 2013, and for other architectures: small rather than unrolled.
-    ("Kernels", ["-Osize"], "BASELINE"),
+// For CPUs from before 2013, and for other architectures: small rather than unrolled.
+let baseline: [Level] = [("Kernels", ["-Osize"], "BASELINE")]
+let vectorLevels: [Level] = [
     ("KernelsAVX2", ["-Xcc", "-march=x86-64-v3"], "AVX2"),
     ("KernelsAVX512", ["-Xcc", "-march=x86-64-v4"], "AVX512"),
 ]
 #else
-let levels: [(module: String, flags: [String], define: String)] = [("Kernels", [], "BASELINE")]
+let baseline: [Level] = [("Kernels", [], "BASELINE")]
+let vectorLevels: [Level] = []
 #endif
+let levels = isQuick ? baseline : baseline + vectorLevels
+
+// A function each a section, and none kept but for what uses it: the linker drops what nothing uses and folds
+// what is the same.
+let separate = ["-Xfrontend", "-function-sections", "-Xfrontend", "-internalize-at-link"]
 
 // -Ounchecked and whole-module even in debug builds: the loops over elements are only here.
+let fast = ["-Ounchecked", "-wmo", "-Xfrontend", "-disable-stack-protector"]
 let kernelTargets: [Target] = levels.map { level in
     .target(
         name: level.module,
@@ -25,20 +36,22 @@ let kernelTargets: [Target] = levels.map { level in
         swiftSettings: [
             .define(level.define),
             // -fno-math-errno: squareRoot() becomes the vector instruction, not a call that sets errno.
-            .unsafeFlags(
-                ["-Ounchecked", "-wmo", "-Xfrontend", "-disable-stack-protector", "-Xcc", "-fno-math-errno"]
-                    + level.flags),
+            .unsafeFlags((isQuick ? [] : fast + level.flags + separate) + ["-Xcc", "-fno-math-errno"]),
         ])
 }
 
 // Handles are used by one call at a time (locks see to it), so the run-time check for overlapping
 // accesses would only cost time.
 let core: [SwiftSetting] = [
-    .unsafeFlags(["-enforce-exclusivity=unchecked", "-Xfrontend", "-disable-reflection-metadata"])
+    .unsafeFlags(["-enforce-exclusivity=unchecked", "-Xfrontend", "-disable-reflection-metadata"] + separate)
 ]
 
 // What works when a plan is made and when files are read: small rather than unrolled.
-let coreSmall: [SwiftSetting] = core + [.unsafeFlags(["-Osize"])]
+let coreSmall: [SwiftSetting] = core + (isQuick ? [] : [.unsafeFlags(["-Osize"])])
+
+// The standard library's object file with leave to drop what nothing uses of it: scripts/build_library.sh makes it.
+// Without it the library is 0.7 MB larger.
+let standardLibrary = Context.environment["CHAINRULE_SWIFT_OBJECT"].map { [$0] } ?? []
 
 let package = Package(
     name: "Chainrule",
@@ -48,11 +61,11 @@ let package = Package(
     targets: kernelTargets + [
         .systemLibrary(name: "CChainrule", path: "Include"),
         .target(name: "CPUFeatures"),
-        .target(name: "KernelInterface"),
+        .target(name: "KernelInterface", swiftSettings: [.unsafeFlags(separate)]),
         .target(
             name: "KernelDispatch",
             dependencies: ["KernelInterface", "CPUFeatures"] + levels.map { .byName(name: $0.module) },
-            swiftSettings: core),
+            swiftSettings: core + (levels.count > 1 ? [.define("VECTOR_LEVELS")] : [])),
         .testTarget(name: "KernelTests", dependencies: ["KernelDispatch", "KernelInterface"]),
         .testTarget(name: "GraphTests", dependencies: ["Graph", "Layers", "KernelDispatch", "Tensors"]),
         .testTarget(name: "CheckpointTests", dependencies: ["Checkpoints", "Graph", "Tensors"]),
@@ -63,21 +76,21 @@ let package = Package(
         .target(
             name: "Graph",
             dependencies: ["Layers", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures"],
-            swiftSettings: core),
+            swiftSettings: coreSmall),
         .target(name: "Checkpoints", dependencies: ["Graph", "Layers", "Optimizers", "Tensors"], swiftSettings: coreSmall),
         .target(
             name: "Training",
             dependencies: [
                 "Graph", "Layers", "Losses", "Optimizers", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures",
             ],
-            swiftSettings: core),
+            swiftSettings: coreSmall),
         .target(
             name: "ChainruleABI",
             dependencies: [
                 "CChainrule", "Training", "Checkpoints", "Graph", "Layers", "Losses", "Optimizers", "Tensors",
                 "KernelDispatch", "CPUFeatures",
             ],
-            exclude: ["exports.map"],
+            exclude: ["exports.map", "sections.ld"],
             swiftSettings: coreSmall,
             linkerSettings: [
                 .unsafeFlags([
@@ -86,7 +99,10 @@ let package = Package(
                     "-Xlinker", "-soname=libchainrule.so.0",
                     "-Xlinker", "-z", "-Xlinker", "nodelete",
                     "-Xlinker", "--gc-sections",
-                ])
+                    // Nothing unwinds through the library: no exception crosses it, and frames keep their pointers.
+                    "-Xlinker", "\(Context.packageDirectory)/Sources/ChainruleABI/sections.ld",
+                    "-Xlinker", "--no-eh-frame-hdr",
+                ] + standardLibrary)
             ]),
     ],
     swiftLanguageModes: [.v6]

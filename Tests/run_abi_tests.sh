@@ -39,7 +39,7 @@ report() { # report <name> <reason, empty for none>
 
 # These have a malloc of their own, or copy the library; sanitizers do not bear that.
 sanitizer_libraries=()
-own_memory="allocation out_of_memory reload"
+own_memory="allocation out_of_memory reload steps"
 words=(-std=c99 -D_GNU_SOURCE -O1 -g -Wall -Wextra -Wpedantic -Werror)
 compiler=${CC:-cc}
 beside_swift() { dirname "$(readlink -f "$(scripts/find_swift.sh)")"; }
@@ -145,7 +145,8 @@ explain() {
 
 arguments_of() { # what a program wants to be told
   case $1 in
-    oracle) echo "$PWD/Tests/Oracle/values" ;;
+    oracle | steps) echo "$PWD/Tests/Oracle/values" ;;
+    state_dict) echo "$PWD/Tests/Oracle/state_dicts" ;;
     schedules) echo "$PWD/Tests/Oracle/schedule_values.txt" ;;
     busy | threads) [ "$sanitizer" = thread ] && echo 40 ;;
     reproducible) if [ -n "$sanitizer" ]; then echo 3; else echo 100; fi ;;
@@ -184,7 +185,7 @@ esac
 
 # What depends on numbers runs everywhere; what depends on files, memory and loading runs at the best level.
 numeric="arrays busy callbacks cancel catalog checkpoint context direct_update evaluate fit graph history library loss"
-numeric="$numeric custom_layer custom_loss custom_metric custom_optimizer custom_schedule metrics models optimizer oracle packed_weights parameters predict recurrent schedules threads trainer training_options"
+numeric="$numeric custom_layer custom_loss custom_metric custom_optimizer custom_schedule metrics models optimizer oracle packed_weights parameters predict recurrent schedules state_dict threads trainer training_options"
 for level in $levels; do
   for threads in 1 2; do
     for name in $programs; do

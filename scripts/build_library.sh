@@ -8,6 +8,20 @@ swift=$(scripts/find_swift.sh)
 mkdir -p build/include
 echo "building libchainrule (the first time takes minutes; see build/swift-build.log)"
 started=$SECONDS
+
+# The standard library without what nothing uses of it (scripts/unretain.c, Package.swift).
+toolchain=$(dirname "$(dirname "$(readlink -f "$swift")")")
+archive=$toolchain/lib/swift_static/linux/libswiftCore.a
+runtime=$PWD/build/runtime
+if [ ! "$runtime/Swift.o" -nt "$archive" ] || [ ! "$runtime/Swift.o" -nt scripts/unretain.c ]; then
+  mkdir -p "$runtime"
+  "$toolchain/bin/clang" -O1 scripts/unretain.c -o "$runtime/unretain"
+  (cd "$runtime" && rm -f Swift.o && "$toolchain/bin/llvm-ar" x "$archive" Swift.o && mv Swift.o new.o)
+  "$runtime/unretain" "$runtime/new.o"
+  mv "$runtime/new.o" "$runtime/Swift.o"
+fi
+export CHAINRULE_SWIFT_OBJECT=$runtime/Swift.o
+
 # shellcheck disable=SC2086 # SWIFT_FLAGS is a list
 if ! "$swift" build -c release ${SWIFT_FLAGS:-} >build/swift-build.log 2>&1; then
   grep -E '^[^ ]*: error:|^error:' build/swift-build.log | sort -u | head -n 20 >&2 || tail -n 20 build/swift-build.log >&2

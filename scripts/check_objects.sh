@@ -49,6 +49,7 @@ plain+='|cmov[a-z]+|set[a-z]+|j[a-z]+|call|ret|leave|ud2|int3|nop[wl]?|data16|cs
 unusual() { # unusual <symbol> <object>
   objdump -d --no-addresses --no-show-raw-insn --disassemble="$1" "$2" |
     awk -v plain="$plain" '/^<.*>:$/ { inside = 1; next }
+      /^Disassembly of section/ { inside = 0 }
       inside && NF && ($1 !~ plain || $1 ~ /^movbe/ || /%[yz]mm/) { print $1 }' | sort -u | tr '\n' ' '
 }
 

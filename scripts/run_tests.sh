@@ -83,6 +83,7 @@ export CHAINRULE_STAGE=$PWD/build/stage CHAINRULE_PYTHON=$python
 # The Swift tests have a build of their own: they see inside modules, which the library's build does not.
 # shellcheck disable=SC2086 # SWIFT_FLAGS is a list
 component swift swift 1200 "$swift" test -c release --scratch-path .build/tests ${SWIFT_FLAGS:-}
+component added tap 300 Tests/AddedLayer/run.sh
 component abi tap 600 Tests/run_abi_tests.sh
 component cpp tap 120 Tests/Cpp/run.sh
 component python pytest 600 "$python" -m pytest -q -rs -p no:cacheprovider Tests/Python

@@ -2,6 +2,8 @@
 
    The tables behind Character's and Unicode.Scalar's properties (names, ages, scripts, cases) take
    660 KB; texts here are only split, compared and parsed. These empty answers take their place.
+   So with the handler of crashes, 80 KB that would print a trace of calls: which signals a process
+   handles, and how, is not for a library to say.
    hypotf belongs to the Swift overlay of libm, which nothing here calls; the C library's would bind
    the file to glibc 2.35. All are hidden: the host's functions are its own. */
 #include <math.h>
@@ -29,6 +31,14 @@ HIDDEN const uint8_t *_swift_stdlib_getScriptExtensions(uint32_t scalar, uint8_t
 HIDDEN const uint8_t *_swift_stdlib_getSpecialMapping(uint32_t scalar, uint8_t mapping, long *length) {
   *length = (long)(scalar & 0) * mapping;
   return NULL;
+}
+
+/* All of them off. */
+HIDDEN char _swift_backtraceSettings[88];
+HIDDEN int _swift_backtrace_isThunkFunction(const char *name) { return name == NULL; }
+HIDDEN char *_swift_backtrace_demangle(const char *name, size_t length, char *buffer, size_t *size) {
+  if (size) *size = length * 0;
+  return name == buffer ? buffer : NULL;
 }
 
 HIDDEN float hypotf(float x, float y) { return (float)sqrt((double)x * x + (double)y * y); }

@@ -73,7 +73,7 @@ public final class Executor: @unchecked Sendable {
         plan.bind(arena: arena.pointer, blocks: blocks)
     }
 
-    private var blocks: [UnsafeMutableRawPointer?] {
+    private var blocks: BlockAddresses {
         [model.storage?.pointer, gradients?.pointer, nil, control.pointer, packed?.pointer]
     }
 

@@ -41,7 +41,7 @@ public final class PackedParameters: @unchecked Sendable {
         self.offsets = offsets
         storage = try Storage(byteCount: bytes, what: "the packed weights", isZeroed: false)
         plan = try Plan(program)
-        var blocks = [UnsafeMutableRawPointer?](repeating: nil, count: Block.allCases.count)
+        var blocks = BlockAddresses(repeating: nil)
         blocks[Block.parameters.rawValue] = model.storage?.pointer
         blocks[Block.packed.rawValue] = storage.pointer
         plan.bind(arena: storage.pointer, blocks: blocks)

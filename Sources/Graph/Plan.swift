@@ -127,7 +127,7 @@ public final class Plan: @unchecked Sendable {
     }
 
     /// Puts all addresses in that don't change from step to step.
-    func bind(arena: UnsafeMutableRawPointer, blocks: [UnsafeMutableRawPointer?]) {
+    func bind(arena: UnsafeMutableRawPointer, blocks: BlockAddresses) {
         for (index, operation) in program.operations.enumerated() {
             for operand in operation.operands {
                 (instructions + index).pointee.call.pointers[operand.slot] =
@@ -138,7 +138,7 @@ public final class Plan: @unchecked Sendable {
     }
 
     func address(
-        _ value: Value, arena: UnsafeMutableRawPointer, blocks: [UnsafeMutableRawPointer?]
+        _ value: Value, arena: UnsafeMutableRawPointer, blocks: BlockAddresses
     ) -> UnsafeMutableRawPointer? {
         let root = program.root(value)
         switch program.values[root.index].home {
@@ -233,13 +233,13 @@ extension Plan {
 extension Plan {
     /// Runs a plan that needs no model: all of it, once.
     public func runAlone(arena: Storage, externals: [UnsafeMutableRawPointer?]) throws(ChainruleError) {
-        bind(arena: arena.pointer, blocks: Array(repeating: nil, count: Block.allCases.count))
+        bind(arena: arena.pointer, blocks: BlockAddresses(repeating: nil))
         for (number, pointer) in externals.enumerated() { setExternal(number, pointer) }
         for phase in Phase.allCases { run(phase, scratch: nil, scratchCount: Team.maximumThreads) }
         try checkCustomWork()
     }
 
     public func addressAlone(_ value: Value, arena: Storage) -> UnsafeMutableRawPointer? {
-        address(value, arena: arena.pointer, blocks: Array(repeating: nil, count: Block.allCases.count))
+        address(value, arena: arena.pointer, blocks: BlockAddresses(repeating: nil))
     }
 }

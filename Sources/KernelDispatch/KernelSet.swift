@@ -4,7 +4,7 @@ import CPUFeatures
 import Glibc
 import KernelInterface
 import Kernels
-#if arch(x86_64)
+#if VECTOR_LEVELS
 import KernelsAVX2
 import KernelsAVX512
 #endif
@@ -20,8 +20,14 @@ public enum CPULevel: Int, CaseIterable, Sendable {
         }
     }
 
-    /// The highest level that this CPU and the operating system support.
-    public static var highest: CPULevel { CPULevel(rawValue: Int(cr_cpu_level())) ?? .baseline }
+    /// The highest level that this CPU and the operating system support, of those that were built.
+    public static var highest: CPULevel {
+        #if VECTOR_LEVELS
+        CPULevel(rawValue: Int(cr_cpu_level())) ?? .baseline
+        #else
+        .baseline
+        #endif
+    }
 }
 
 public struct KernelSet: Sendable {
@@ -31,7 +37,7 @@ public struct KernelSet: Sendable {
 
     public init(level: CPULevel) {
         self.level = level
-        #if arch(x86_64)
+        #if VECTOR_LEVELS
         switch level {
         case .baseline:
             tileSizes = Kernels.tileSizes
@@ -41,7 +47,7 @@ public struct KernelSet: Sendable {
             kernels = KernelName.allCases.map { KernelsAVX2.kernel($0) }
         case .avx512:
             tileSizes = KernelsAVX512.tileSizes
-            kernels = KernelName.allCases.map { KernelsAVX512.kernel($0) }
+            kernels = KernelName.allCases.map { KernelsAVX512.kernel($0) ?? KernelsAVX2.kernel($0) }
         }
         #else
         tileSizes = Kernels.tileSizes

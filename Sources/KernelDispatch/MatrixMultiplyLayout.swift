@@ -33,7 +33,7 @@ struct MatrixMultiplyLayout {
     ) {
         p = problem
         size = p.isDouble ? 8 : 4
-        lanes = 64 / size
+        lanes = tile.vectorBytes / size
         isSwapped = p.n == 1 && p.m > 1 && !p.gathersB && !p.biasOfRows && p.cRowStride == 1 && p.savedRowStride == 1
         if isSwapped { Self.transpose(&p) } else { Self.mergeBatch(&p) }
         isTransposed = p.bColumnStride != 1
@@ -147,7 +147,7 @@ struct MatrixMultiplyLayout {
         case (12, 3...4): vectors = 4
         case (6, 1): vectors = 4
         case (6, 2): vectors = 2
-        case (3, 1): vectors = 2
+        case (4, 1): vectors = 4
         default: break
         }
         while vectors > 1 && (vectors - 1) * lanes >= columns { vectors /= 2 }

@@ -38,6 +38,7 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case cumulateRows
     case cumulateProductBackward
     case sortRows
+    case poolIndices, placeInPlanes
     // Copies
     case copyStrided
     case fill
@@ -125,10 +126,13 @@ extension KernelName {
 public struct TileSizes: Sendable {
     /// Rows of the tile.
     public let rows: Int
-    /// Vectors (16 floats or 8 doubles) in a row of the tile.
+    /// Vectors in a row of the tile.
     public let vectors: Int
-    @inlinable public init(rows: Int, vectors: Int) {
+    /// Bytes of a vector.
+    public let vectorBytes: Int
+    @inlinable public init(rows: Int, vectors: Int, vectorBytes: Int) {
         self.rows = rows
         self.vectors = vectors
+        self.vectorBytes = vectorBytes
     }
 }

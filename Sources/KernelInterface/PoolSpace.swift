@@ -4,6 +4,10 @@
 
 public enum PoolFunction: Int, Sendable { case maximum, average }
 
+/// What is done with the elements of a plane that have a place in another: added there, put there, or fetched from
+/// there. Elsewhere the other plane becomes 0.
+public enum PlacedFunction: Int, Sendable { case add, put, fetch }
+
 @frozen
 public struct PoolSpace: Sendable {
     public var image: InlineArray<3, Int>

@@ -23,6 +23,8 @@ public enum UnaryFunction: Int, CaseIterable, Sendable {
     case hardsigmoid, hardswish, mish, celu, threshold, hardshrink, softshrink, tanhshrink, softsign, logSigmoid
     /// |x| ** a, whose slope at 0 counts as 0.
     case powerOfMagnitude
+    /// The logarithm of the gamma function's magnitude.
+    case lgamma
 
     /// Whether the derivative is a function of the value y alone: then x need not be kept, and the
     /// function may be fused into the product that makes x.

@@ -70,7 +70,7 @@ struct AttentionRoom<V: RandomVector> {
         var vectors = tileSizes.vectors
         if tileSizes.rows == 12 && rows <= 4 { vectors = rows <= 2 ? 8 : 4 }
         if tileSizes.rows == 6 && rows <= 2 { vectors = rows == 1 ? 4 : 2 }
-        if tileSizes.rows == 3 && rows == 1 { vectors = 2 }
+        if tileSizes.rows == 4 && rows == 1 { vectors = 4 }
         while vectors > 1 && (vectors - 1) * V.lanes >= columns { vectors /= 2 }
         return vectors
     }

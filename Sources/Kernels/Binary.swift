@@ -64,47 +64,38 @@ enum Larger: BinaryOperation {
     }
 }
 
-/// What runs over vectors of one operation: the forward loop or the backward loop.
+/// What runs over the rows of one operation: the forward loop or the backward loop.
 protocol BinaryBody {
-    func run<Operation: BinaryOperation, V: KernelMath>(_: Operation.Type, _: V.Type)
+    associatedtype V: KernelMath
+    func run<Operation: BinaryOperation>(_: Operation.Type)
 }
 
-/// One switch per call, then loops specialised for operation and element type.
-@inline(__always) func withBinaryOperation<Body: BinaryBody>(_ code: Int, isDouble: Bool, _ body: Body) {
-    if isDouble {
-        withBinaryOperation(code, DoubleVector.self, body)
-    } else {
-        withBinaryOperation(code, FloatVector.self, body)
-    }
-}
-
-@inline(__always) private func withBinaryOperation<Body: BinaryBody, V: KernelMath>(
-    _ code: Int, _: V.Type, _ body: Body
-) {
+/// One switch per run of rows, then loops specialised for operation and element type.
+@inline(never) func withBinaryOperation<Body: BinaryBody>(_ code: Int, _ body: Body) {
     // init(rawValue:) would be a weak symbol of no CPU level.
     switch unsafeBitCast(UInt8(truncatingIfNeeded: code), to: BinaryFunction.self) {
-    case .add: body.run(Addition.self, V.self)
-    case .subtract: body.run(Subtraction.self, V.self)
-    case .multiply: body.run(Multiplication.self, V.self)
-    case .divide: body.run(Division.self, V.self)
-    case .power: body.run(Exponentiation.self, V.self)
-    case .maximum: body.run(Larger.self, V.self)
-    case .minimum: body.run(Smaller.self, V.self)
-    case .atan2: body.run(Angle.self, V.self)
-    case .hypot: body.run(Length.self, V.self)
-    case .logAddExp: body.run(LogarithmOfSum.self, V.self)
-    case .fmod: body.run(RemainderOfFirst.self, V.self)
-    case .remainder: body.run(RemainderOfSecond.self, V.self)
-    case .floorDivide: body.run(WholeQuotient.self, V.self)
-    case .equal: body.run(Equal.self, V.self)
-    case .notEqual: body.run(NotEqual.self, V.self)
-    case .less: body.run(Less.self, V.self)
-    case .lessOrEqual: body.run(LessOrEqual.self, V.self)
-    case .greater: body.run(Greater.self, V.self)
-    case .greaterOrEqual: body.run(GreaterOrEqual.self, V.self)
-    case .logicalAnd: body.run(Both.self, V.self)
-    case .logicalOr: body.run(Either.self, V.self)
-    case .logicalXor: body.run(OneOfTwo.self, V.self)
-    case .prelu: body.run(SlopeBelowZero.self, V.self)
+    case .add: body.run(Addition.self)
+    case .subtract: body.run(Subtraction.self)
+    case .multiply: body.run(Multiplication.self)
+    case .divide: body.run(Division.self)
+    case .power: body.run(Exponentiation.self)
+    case .maximum: body.run(Larger.self)
+    case .minimum: body.run(Smaller.self)
+    case .atan2: body.run(Angle.self)
+    case .hypot: body.run(Length.self)
+    case .logAddExp: body.run(LogarithmOfSum.self)
+    case .fmod: body.run(RemainderOfFirst.self)
+    case .remainder: body.run(RemainderOfSecond.self)
+    case .floorDivide: body.run(WholeQuotient.self)
+    case .equal: body.run(Equal.self)
+    case .notEqual: body.run(NotEqual.self)
+    case .less: body.run(Less.self)
+    case .lessOrEqual: body.run(LessOrEqual.self)
+    case .greater: body.run(Greater.self)
+    case .greaterOrEqual: body.run(GreaterOrEqual.self)
+    case .logicalAnd: body.run(Both.self)
+    case .logicalOr: body.run(Either.self)
+    case .logicalXor: body.run(OneOfTwo.self)
+    case .prelu: body.run(SlopeBelowZero.self)
     }
 }

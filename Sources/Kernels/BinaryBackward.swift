@@ -17,107 +17,92 @@ import KernelInterface
 
 let binaryBackwardFlatKernel: Kernel = { call, begin, end, _ in
     let arguments = Arguments(call)
-    withBinaryOperation(
-        arguments.integer(1), isDouble: arguments.isDouble,
-        FlatBackward(arguments: arguments, range: flatRange(begin, end, arguments.integer(0))))
+    let range = flatRange(begin, end, arguments.integer(0))
+    if arguments.isDouble {
+        backwardFlat(DoubleVector.self, arguments, range)
+    } else {
+        backwardFlat(FloatVector.self, arguments, range)
+    }
 }
 
 let binaryBackwardStridedKernel: Kernel = { call, begin, end, _ in
     let arguments = Arguments(call)
-    withBinaryOperation(
-        arguments.integer(1), isDouble: arguments.isDouble,
-        StridedBackward(arguments: arguments, begin: begin, end: end))
-}
-
-@inline(__always) private func backwardRow<Operation: BinaryOperation, V: KernelMath>(
-    _: Operation.Type, operand: Int, adds: Bool, _ dz: UnsafePointer<V.Scalar>,
-    _ x: RowOperand<V>, _ y: RowOperand<V>, _ z: RowOperand<V>,
-    _ gradient: UnsafeMutablePointer<V.Scalar>, _ count: Int
-) {
-    var i = 0
-    while i < count {
-        let n = min(V.lanes, count - i)
-        let whole = n == V.lanes
-        let dzv = whole ? V.load(dz + i) : V.load(dz + i, n)
-        let xv = whole ? x.load(i) : x.load(i, n)
-        let yv = whole ? y.load(i) : y.load(i, n)
-        let zv = whole ? z.load(i) : z.load(i, n)
-        var result =
-            operand == 0 ? Operation.gradientX(dzv, xv, yv, zv) : Operation.gradientY(dzv, xv, yv, zv)
-        if whole {
-            if adds { result += V.load(gradient + i) }
-            result.store(gradient + i)
-        } else {
-            if adds { result += V.load(gradient + i, n) }
-            result.store(gradient + i, n)
-        }
-        i += n
+    if arguments.isDouble {
+        backwardStrided(DoubleVector.self, arguments, begin, end)
+    } else {
+        backwardStrided(FloatVector.self, arguments, begin, end)
     }
 }
 
-private struct FlatBackward: BinaryBody {
-    let arguments: Arguments
-    let range: Range<Int>
+/// z, dz and the gradient, the rows of which follow each other.
+private struct Backward<Vector: KernelMath>: BinaryBody {
+    typealias V = Vector
+    let operands: BinaryRows<V>
+    let z: ElementRun<V>
+    let dz: UnsafePointer<V.Scalar>
+    let gradient: UnsafeMutablePointer<V.Scalar>
+    let isOfX: Bool
+    let adds: Bool
 
-    @inline(never) func run<Operation: BinaryOperation, V: KernelMath>(_: Operation.Type, _: V.Type) {
-        let low = range.lowerBound
-        let x = arguments.operand(0, step: arguments.integer(2), offset: low, V.self)
-        let y = arguments.operand(1, step: arguments.integer(3), offset: low, V.self)
-        let z = arguments.operand(2, step: 1, offset: low, V.self)
-        let dz = arguments.input(3, V.Scalar.self) + low
-        let gradient = arguments.output(4, V.Scalar.self) + low
-        let adds = arguments.integer(5) != 0
-        if arguments.integer(4) == 0 {
-            backwardRow(Operation.self, operand: 0, adds: adds, dz, x, y, z, gradient, range.count)
+    @inline(never) func run<Operation: BinaryOperation>(_: Operation.Type) {
+        if isOfX {
+            run { dz, x, y, z in Operation.gradientX(dz, x, y, z) }
         } else {
-            backwardRow(Operation.self, operand: 1, adds: adds, dz, x, y, z, gradient, range.count)
-        }
-    }
-}
-
-private struct StridedBackward: BinaryBody {
-    let arguments: Arguments
-    let begin: Int
-    let end: Int
-
-    @inline(never) func run<Operation: BinaryOperation, V: KernelMath>(_: Operation.Type, _: V.Type) {
-        if arguments.integer(4) == 0 {
-            run(Operation.self, V.self, operand: 0)
-        } else {
-            run(Operation.self, V.self, operand: 1)
+            run { dz, x, y, z in Operation.gradientY(dz, x, y, z) }
         }
     }
 
-    @inline(__always) private func run<Operation: BinaryOperation, V: KernelMath>(
-        _: Operation.Type, _: V.Type, operand: Int
-    ) {
-        let x = arguments.has(0) ? arguments.input(0, V.Scalar.self) : nil
-        let y = arguments.has(1) ? arguments.input(1, V.Scalar.self) : nil
-        let z = arguments.has(2) ? arguments.input(2, V.Scalar.self) : nil
-        let dz = arguments.input(3, V.Scalar.self)
-        let gradient = arguments.output(4, V.Scalar.self)
-        let space = arguments.input(5, StridedSpace.self)
-        let rowsPerPiece = arguments.integer(0)
-        let adds = arguments.integer(5) != 0
-        let columns = space.pointee.columns
-        let stepX = space.pointee.columnStrides[0]
-        let stepY = space.pointee.columnStrides[1]
-        var runs = StridedRuns(space, (begin * rowsPerPiece)..<(end * rowsPerPiece))
-        let nextX = runs.step(0)
-        let nextY = runs.step(1)
-        while runs.next() {
-            var offsetX = runs.offset0
-            var offsetY = runs.offset1
-            for row in runs.first..<(runs.first + runs.count) {
-                let start = row * columns
-                backwardRow(
-                    Operation.self, operand: operand, adds: adds, dz + start,
-                    RowOperand<V>(x.map { $0 + offsetX }, step: stepX, constant: 0),
-                    RowOperand<V>(y.map { $0 + offsetY }, step: stepY, constant: 0),
-                    RowOperand<V>(z.map { $0 + start }, step: 1, constant: 0), gradient + start, columns)
-                offsetX += nextX
-                offsetY += nextY
+    @inline(__always) private func run(_ formula: (V, V, V, V) -> V) {
+        let atOnce = operands.columnsAtOnce
+        let rows = operands.rows, columns = operands.columns
+        let operandX = operands.x, operandY = operands.y
+        var start = 0
+        for row in 0..<rows {
+            var first = 0
+            while first < columns {
+                let count = min(atOnce, columns &- first)
+                let x = operandX.run(row, first, count)
+                let y = operandY.run(row, first, count)
+                let dz = dz + start
+                let gradient = gradient + start
+                var i = 0
+                while i < count {
+                    let rest = count &- i
+                    let whole = rest >= V.lanes
+                    var result = formula(
+                        whole ? V.load(dz + i) : V.load(dz + i, rest), whole ? x.load(i) : x.load(i, rest),
+                        whole ? y.load(i) : y.load(i, rest), whole ? z.load(start + i) : z.load(start + i, rest))
+                    if adds { result += whole ? V.load(gradient + i) : V.load(gradient + i, rest) }
+                    if whole { result.store(gradient + i) } else { result.store(gradient + i, rest) }
+                    i &+= V.lanes
+                }
+                first &+= count
+                start &+= count
             }
         }
+    }
+}
+
+private func backwardFlat<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ range: Range<Int>) {
+    arguments.withFlatRows(range, V.self) { operands, z in
+        withBinaryOperation(
+            arguments.integer(1),
+            Backward(
+                operands: operands, z: z.run(0, 0, range.count), dz: arguments.input(3) + range.lowerBound,
+                gradient: arguments.output(4) + range.lowerBound, isOfX: arguments.integer(4) == 0,
+                adds: arguments.integer(5) != 0))
+    }
+}
+
+private func backwardStrided<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
+    arguments.forEachRun(arguments.input(5), begin, end, V.self) { operands, firstRow, zeros in
+        let start = firstRow * operands.columns
+        let z = arguments.has(2) ? ElementRun<V>(base: arguments.input(2) + start, mask: -1)
+            : ElementRun<V>(base: UnsafePointer(zeros), mask: 0)
+        withBinaryOperation(
+            arguments.integer(1),
+            Backward(
+                operands: operands, z: z, dz: arguments.input(3) + start, gradient: arguments.output(4) + start,
+                isOfX: arguments.integer(4) == 0, adds: arguments.integer(5) != 0))
     }
 }

@@ -14,16 +14,21 @@ import KernelInterface
 
 let binaryFlatKernel: Kernel = { call, begin, end, _ in
     let arguments = Arguments(call)
-    withBinaryOperation(
-        arguments.integer(1), isDouble: arguments.isDouble,
-        FlatForward(arguments: arguments, range: flatRange(begin, end, arguments.integer(0))))
+    let range = flatRange(begin, end, arguments.integer(0))
+    if arguments.isDouble {
+        forwardFlat(DoubleVector.self, arguments, range)
+    } else {
+        forwardFlat(FloatVector.self, arguments, range)
+    }
 }
 
 let binaryStridedKernel: Kernel = { call, begin, end, _ in
     let arguments = Arguments(call)
-    withBinaryOperation(
-        arguments.integer(1), isDouble: arguments.isDouble,
-        StridedForward(arguments: arguments, begin: begin, end: end))
+    if arguments.isDouble {
+        forwardStrided(DoubleVector.self, arguments, begin, end)
+    } else {
+        forwardStrided(FloatVector.self, arguments, begin, end)
+    }
 }
 
 let accumulateKernel: Kernel = { call, begin, end, _ in
@@ -36,99 +41,50 @@ let accumulateKernel: Kernel = { call, begin, end, _ in
     }
 }
 
-/// An operand of a row: an array with a step, or one value for all.
-struct RowOperand<V: KernelMath> {
-    let base: UnsafePointer<V.Scalar>?
-    let step: Int
-    let value: V
+/// z, the rows of which follow each other.
+private struct Forward<Vector: KernelMath>: BinaryBody {
+    typealias V = Vector
+    let operands: BinaryRows<V>
+    let z: UnsafeMutablePointer<V.Scalar>
 
-    /// A nil `base` means the constant.
-    @inline(__always) init(_ base: UnsafePointer<V.Scalar>?, step: Int, constant: V.Scalar) {
-        self.base = base
-        if let base {
-            self.step = step
-            value = V(repeating: step == 0 ? base[0] : 0)
-        } else {
-            self.step = 0
-            value = V(repeating: constant)
-        }
-    }
-
-    @inline(__always) func load(_ index: Int) -> V {
-        if step == 1 { return V.load(base.unsafelyUnwrapped + index) }
-        if step == 0 { return value }
-        return V.loadStrided(base.unsafelyUnwrapped + index * step, step, V.lanes)
-    }
-
-    @inline(__always) func load(_ index: Int, _ count: Int) -> V {
-        if step == 1 { return V.load(base.unsafelyUnwrapped + index, count) }
-        if step == 0 { return value }
-        return V.loadStrided(base.unsafelyUnwrapped + index * step, step, count)
-    }
-}
-
-extension Arguments {
-    /// Slot `slot` as an operand of flat work; nil pointers give the constant in scalar 0.
-    @inline(__always) func operand<V: KernelMath>(_ slot: Int, step: Int, offset: Int, _: V.Type) -> RowOperand<V> {
-        RowOperand(
-            has(slot) ? input(slot, V.Scalar.self) + offset * step : nil, step: step, constant: scalar(0))
-    }
-}
-
-@inline(__always) private func forwardRow<Operation: BinaryOperation, V: KernelMath>(
-    _: Operation.Type, _ x: RowOperand<V>, _ y: RowOperand<V>, _ z: UnsafeMutablePointer<V.Scalar>, _ count: Int
-) {
-    var i = 0
-    while i + V.lanes <= count {
-        Operation.value(x.load(i), y.load(i)).store(z + i)
-        i += V.lanes
-    }
-    if i < count {
-        Operation.value(x.load(i, count - i), y.load(i, count - i)).store(z + i, count - i)
-    }
-}
-
-private struct FlatForward: BinaryBody {
-    let arguments: Arguments
-    let range: Range<Int>
-
-    @inline(never) func run<Operation: BinaryOperation, V: KernelMath>(_: Operation.Type, _: V.Type) {
-        forwardRow(
-            Operation.self,
-            arguments.operand(0, step: arguments.integer(2), offset: range.lowerBound, V.self),
-            arguments.operand(1, step: arguments.integer(3), offset: range.lowerBound, V.self),
-            arguments.output(2) + range.lowerBound, range.count)
-    }
-}
-
-private struct StridedForward: BinaryBody {
-    let arguments: Arguments
-    let begin: Int
-    let end: Int
-
-    @inline(never) func run<Operation: BinaryOperation, V: KernelMath>(_: Operation.Type, _: V.Type) {
-        let x = arguments.input(0, V.Scalar.self)
-        let y = arguments.input(1, V.Scalar.self)
-        let z = arguments.output(2, V.Scalar.self)
-        let space = arguments.input(3, StridedSpace.self)
-        let rowsPerPiece = arguments.integer(0)
-        let columns = space.pointee.columns
-        let stepX = space.pointee.columnStrides[0]
-        let stepY = space.pointee.columnStrides[1]
-        var runs = StridedRuns(space, (begin * rowsPerPiece)..<(end * rowsPerPiece))
-        let nextX = runs.step(0)
-        let nextY = runs.step(1)
-        while runs.next() {
-            var rowX = x + runs.offset0
-            var rowY = y + runs.offset1
-            for row in runs.first..<(runs.first + runs.count) {
-                forwardRow(
-                    Operation.self, RowOperand<V>(rowX, step: stepX, constant: 0),
-                    RowOperand<V>(rowY, step: stepY, constant: 0), z + row * columns, columns)
-                rowX += nextX
-                rowY += nextY
+    @inline(never) func run<Operation: BinaryOperation>(_: Operation.Type) {
+        let atOnce = operands.columnsAtOnce
+        let rows = operands.rows, columns = operands.columns
+        let operandX = operands.x, operandY = operands.y
+        var z = z
+        for row in 0..<rows {
+            var first = 0
+            while first < columns {
+                let count = min(atOnce, columns &- first)
+                let x = operandX.run(row, first, count)
+                let y = operandY.run(row, first, count)
+                var i = 0
+                while i < count {
+                    let rest = count &- i
+                    let whole = rest >= V.lanes
+                    let value = Operation.value(
+                        whole ? x.load(i) : x.load(i, rest), whole ? y.load(i) : y.load(i, rest))
+                    if whole { value.store(z + i) } else { value.store(z + i, rest) }
+                    i &+= V.lanes
+                }
+                first &+= count
+                z += count
             }
         }
+    }
+}
+
+private func forwardFlat<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ range: Range<Int>) {
+    arguments.withFlatRows(range, V.self) { operands, _ in
+        withBinaryOperation(
+            arguments.integer(1), Forward(operands: operands, z: arguments.output(2) + range.lowerBound))
+    }
+}
+
+private func forwardStrided<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
+    arguments.forEachRun(arguments.input(3), begin, end, V.self) { operands, firstRow, _ in
+        withBinaryOperation(
+            arguments.integer(1), Forward(operands: operands, z: arguments.output(2) + firstRow * operands.columns))
     }
 }
 

@@ -67,7 +67,7 @@ let foldKernel: Kernel = { call, begin, end, _ in
 }
 
 /// The length of a block of k or of positions: a fixed one, since sums depend on it.
-@inline(__always) private func blockLength<V: KernelMath>(_: V.Type) -> Int { 32 * V.lanes }
+@inline(__always) private func blockLength<V: KernelMath>(_: V.Type) -> Int { 2048 / MemoryLayout<V.Scalar>.stride }
 
 /// Flags of a product of these sizes: vectors in a row of its tiles, as the plan of products chooses them.
 @inline(__always) private func tileFlags<V: KernelMath>(_: V.Type, rows: Int, columns: Int, _ others: Int) -> MatrixMultiplyFlags {
@@ -76,7 +76,7 @@ let foldKernel: Kernel = { call, begin, end, _ in
     #elseif AVX2
     var vectors = rows == 1 ? 4 : rows == 2 ? 2 : 1
     #else
-    var vectors = rows == 1 ? 2 : 1
+    var vectors = rows == 1 ? 4 : 2
     #endif
     while vectors > 1 && (vectors - 1) * V.lanes >= columns { vectors /= 2 }
     return MatrixMultiplyFlags(bits: others | vectors << 16)
@@ -103,7 +103,7 @@ private func convolutionScatter<V: KernelMath>(
         copyContiguous(RowOperand<V>(nil, step: 0, constant: first), image + c * g.imageCount, g.imageCount)
     }
     let part = (scratch + convolutionScratchOffset).assumingMemoryBound(to: V.Scalar.self)
-    let columnsOfBlock = min(g.positionCount, 16 * V.lanes)
+    let columnsOfBlock = min(g.positionCount, 1024 / MemoryLayout<V.Scalar>.stride)
     let stride = (columnsOfBlock + V.lanes - 1) / V.lanes * V.lanes
     var rowsOfBlock = room(V.self) / stride
     if rowsOfBlock > g.kernel[2] { rowsOfBlock -= rowsOfBlock % g.kernel[2] }

@@ -101,7 +101,7 @@ private protocol TileVector: KernelMath {
         _ s: UnsafePointer<Scalar>, _ from: Int, _ d: UnsafeMutablePointer<Scalar>, _ next: Int)
 }
 
-extension SIMD16<Float>: TileVector {
+extension FloatVector: TileVector {
     @inline(__always) fileprivate static var tileRows: Int { 4 }
     @inline(__always) fileprivate static var tileColumns: Int { 8 }
     @inline(__always) fileprivate static func transposeTile(
@@ -109,7 +109,7 @@ extension SIMD16<Float>: TileVector {
     ) { cr_transpose_8x4_float(s, from, d, next) }
 }
 
-extension SIMD8<Double>: TileVector {
+extension DoubleVector: TileVector {
     @inline(__always) fileprivate static var tileRows: Int { 2 }
     @inline(__always) fileprivate static var tileColumns: Int { 4 }
     @inline(__always) fileprivate static func transposeTile(

@@ -1,9 +1,24 @@
-// The one vector type per element type that every kernel is written in: 16 lanes of Float or 8 of
-// Double at every CPU level. The compiler cuts them into what the level has (one zmm, two ymm or
-// four xmm), so results don't depend on the level's width.
+// The one vector type per element type that every kernel is written in. AVX2 and AVX-512 have the same, 16
+// lanes of Float or 8 of Double (one zmm or two ymm), so that their results are the same. The baseline, of
+// which four to a vector would be four times the code, has 4 and 2: one register of SSE2 or NEON.
 
 import CPUFeatures
 import KernelInterface
+
+#if BASELINE
+typealias FloatVector = SIMD4<Float>
+typealias HalfFloatVector = SIMD2<Float>
+typealias DoubleVector = SIMD2<Double>
+typealias WordVector = SIMD2<UInt64>
+#else
+typealias FloatVector = SIMD16<Float>
+/// As many as a DoubleVector has.
+typealias HalfFloatVector = SIMD8<Float>
+typealias DoubleVector = SIMD8<Double>
+typealias WordVector = SIMD8<UInt64>
+#endif
+typealias FloatBits = FloatVector.MaskStorage
+typealias DoubleBits = DoubleVector.MaskStorage
 
 protocol KernelVector: SIMD
 where Scalar: BinaryFloatingPoint & SIMDScalar, MaskStorage: SIMD {
@@ -31,15 +46,15 @@ where Scalar: BinaryFloatingPoint & SIMDScalar, MaskStorage: SIMD {
     static func interleaveHigh(_ a: Self, _ b: Self) -> Self
 }
 
-extension SIMD16<Float>: KernelVector {
-    @inline(__always) static var lanes: Int { 16 }
-    @inline(__always) static func load(_ p: UnsafePointer<Float>) -> Self { cr_load_all_float16(p) }
-    @inline(__always) func store(_ p: UnsafeMutablePointer<Float>) { cr_store_all_float16(p, self) }
+extension FloatVector: KernelVector {
+    @inline(__always) static var lanes: Int { MemoryLayout<Self>.size / 4 }
+    @inline(__always) static func load(_ p: UnsafePointer<Float>) -> Self { cr_load_all_floats(p) }
+    @inline(__always) func store(_ p: UnsafeMutablePointer<Float>) { cr_store_all_floats(p, self) }
     @inline(__always) static func load(_ p: UnsafePointer<Float>, _ count: Int) -> Self {
-        cr_load_float16(p, count)
+        cr_load_floats(p, count)
     }
     @inline(__always) func store(_ p: UnsafeMutablePointer<Float>, _ count: Int) {
-        cr_store_float16(p, self, count)
+        cr_store_floats(p, self, count)
     }
     @inline(__always) static func fma(_ a: Self, _ b: Self, _ c: Self) -> Self {
         #if BASELINE
@@ -48,25 +63,25 @@ extension SIMD16<Float>: KernelVector {
         c.addingProduct(a, b)
         #endif
     }
-    @inline(__always) var laneSum: Float { cr_lane_sum_float16(self) }
-    @inline(__always) var laneMaximum: Float { cr_lane_maximum_float16(self) }
-    @inline(__always) var root: Self { cr_root_float16(self) }
-    @inline(__always) static func evens(_ a: Self, _ b: Self) -> Self { cr_evens_float16(a, b) }
-    @inline(__always) var spreadLow: Self { cr_spread_low_float16(self) }
-    @inline(__always) var spreadHigh: Self { cr_spread_high_float16(self) }
-    @inline(__always) static func interleaveLow(_ a: Self, _ b: Self) -> Self { cr_interleave_low_float16(a, b) }
-    @inline(__always) static func interleaveHigh(_ a: Self, _ b: Self) -> Self { cr_interleave_high_float16(a, b) }
+    @inline(__always) var laneSum: Float { cr_lane_sum_floats(self) }
+    @inline(__always) var laneMaximum: Float { cr_lane_maximum_floats(self) }
+    @inline(__always) var root: Self { cr_root_floats(self) }
+    @inline(__always) static func evens(_ a: Self, _ b: Self) -> Self { cr_evens_floats(a, b) }
+    @inline(__always) var spreadLow: Self { cr_spread_low_floats(self) }
+    @inline(__always) var spreadHigh: Self { cr_spread_high_floats(self) }
+    @inline(__always) static func interleaveLow(_ a: Self, _ b: Self) -> Self { cr_interleave_low_floats(a, b) }
+    @inline(__always) static func interleaveHigh(_ a: Self, _ b: Self) -> Self { cr_interleave_high_floats(a, b) }
 }
 
-extension SIMD8<Double>: KernelVector {
-    @inline(__always) static var lanes: Int { 8 }
-    @inline(__always) static func load(_ p: UnsafePointer<Double>) -> Self { cr_load_all_double8(p) }
-    @inline(__always) func store(_ p: UnsafeMutablePointer<Double>) { cr_store_all_double8(p, self) }
+extension DoubleVector: KernelVector {
+    @inline(__always) static var lanes: Int { MemoryLayout<Self>.size / 8 }
+    @inline(__always) static func load(_ p: UnsafePointer<Double>) -> Self { cr_load_all_doubles(p) }
+    @inline(__always) func store(_ p: UnsafeMutablePointer<Double>) { cr_store_all_doubles(p, self) }
     @inline(__always) static func load(_ p: UnsafePointer<Double>, _ count: Int) -> Self {
-        cr_load_double8(p, count)
+        cr_load_doubles(p, count)
     }
     @inline(__always) func store(_ p: UnsafeMutablePointer<Double>, _ count: Int) {
-        cr_store_double8(p, self, count)
+        cr_store_doubles(p, self, count)
     }
     @inline(__always) static func fma(_ a: Self, _ b: Self, _ c: Self) -> Self {
         #if BASELINE
@@ -75,18 +90,15 @@ extension SIMD8<Double>: KernelVector {
         c.addingProduct(a, b)
         #endif
     }
-    @inline(__always) var laneSum: Double { cr_lane_sum_double8(self) }
-    @inline(__always) var laneMaximum: Double { cr_lane_maximum_double8(self) }
-    @inline(__always) var root: Self { cr_root_double8(self) }
-    @inline(__always) static func evens(_ a: Self, _ b: Self) -> Self { cr_evens_double8(a, b) }
-    @inline(__always) var spreadLow: Self { cr_spread_low_double8(self) }
-    @inline(__always) var spreadHigh: Self { cr_spread_high_double8(self) }
-    @inline(__always) static func interleaveLow(_ a: Self, _ b: Self) -> Self { cr_interleave_low_double8(a, b) }
-    @inline(__always) static func interleaveHigh(_ a: Self, _ b: Self) -> Self { cr_interleave_high_double8(a, b) }
+    @inline(__always) var laneSum: Double { cr_lane_sum_doubles(self) }
+    @inline(__always) var laneMaximum: Double { cr_lane_maximum_doubles(self) }
+    @inline(__always) var root: Self { cr_root_doubles(self) }
+    @inline(__always) static func evens(_ a: Self, _ b: Self) -> Self { cr_evens_doubles(a, b) }
+    @inline(__always) var spreadLow: Self { cr_spread_low_doubles(self) }
+    @inline(__always) var spreadHigh: Self { cr_spread_high_doubles(self) }
+    @inline(__always) static func interleaveLow(_ a: Self, _ b: Self) -> Self { cr_interleave_low_doubles(a, b) }
+    @inline(__always) static func interleaveHigh(_ a: Self, _ b: Self) -> Self { cr_interleave_high_doubles(a, b) }
 }
-
-typealias FloatVector = SIMD16<Float>
-typealias DoubleVector = SIMD8<Double>
 
 /// A kernel's view of its call: typed slots.
 struct Arguments {

@@ -20,11 +20,12 @@ import KernelInterface
 
 let elementLossKernel: Kernel = { call, begin, end, _ in
     let arguments = Arguments(call)
-    if arguments.isDouble {
-        elementLoss(DoubleVector.self, arguments, begin, end)
-    } else {
-        elementLoss(FloatVector.self, arguments, begin, end)
-    }
+    let isDone =
+        arguments.isDouble
+        ? elementLoss(DoubleVector.self, arguments, begin, end) : elementLoss(FloatVector.self, arguments, begin, end)
+    #if AVX512
+    if !isDone { avx2ElementLoss(call, begin, end) }
+    #endif
 }
 
 let weightSumKernel: Kernel = { call, _, _, _ in
@@ -52,21 +53,25 @@ let lossFinishKernel: Kernel = { call, _, _, _ in
     return sum == 0 ? 0 : 1 / (divisor * sum)
 }
 
-private func elementLoss<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
+/// False, and nothing is done, if AVX-512 leaves the loss to AVX2's code.
+private func elementLoss<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) -> Bool {
     switch unsafeBitCast(UInt8(truncatingIfNeeded: arguments.integer(3)), to: ElementLoss.self) {
-    case .meanSquared: elementLoss(MeanSquared.self, NoColumns<V>.self, arguments, begin, end)
-    case .absolute: elementLoss(Absolute.self, NoColumns<V>.self, arguments, begin, end)
-    case .huber: elementLoss(Huber.self, NoColumns<V>.self, arguments, begin, end)
     case .binaryCrossEntropyWithLogits:
         if arguments.has(3) {
             elementLoss(BinaryCrossEntropyWithLogits.self, Columns<V>.self, arguments, begin, end)
         } else {
             elementLoss(BinaryCrossEntropyWithLogits.self, NoColumns<V>.self, arguments, begin, end)
         }
+    #if AVX512
+    default: return false
+    #else
+    case .meanSquared: elementLoss(MeanSquared.self, NoColumns<V>.self, arguments, begin, end)
+    case .absolute: elementLoss(Absolute.self, NoColumns<V>.self, arguments, begin, end)
+    case .huber: elementLoss(Huber.self, NoColumns<V>.self, arguments, begin, end)
+    case .smoothAbsolute: elementLoss(SmoothAbsolute.self, NoColumns<V>.self, arguments, begin, end)
     case .binaryCrossEntropyWithPositiveWeights:
         elementLoss(BinaryCrossEntropyWithPositiveWeights.self, Columns<V>.self, arguments, begin, end)
     case .binaryCrossEntropy: elementLoss(BinaryCrossEntropy.self, Columns<V>.self, arguments, begin, end)
-    case .smoothAbsolute: elementLoss(SmoothAbsolute.self, NoColumns<V>.self, arguments, begin, end)
     case .divergence: elementLoss(Divergence.self, NoColumns<V>.self, arguments, begin, end)
     case .divergenceOfLogarithms: elementLoss(DivergenceOfLogarithms.self, NoColumns<V>.self, arguments, begin, end)
     case .poisson: elementLoss(Poisson.self, NoColumns<V>.self, arguments, begin, end)
@@ -78,7 +83,9 @@ private func elementLoss<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ beg
     case .sigmoidFocal: elementLoss(SigmoidFocal.self, NoColumns<V>.self, arguments, begin, end)
     case .gaussian: pairLoss(Gaussian.self, V.self, arguments, begin, end)
     case .marginRanking: pairLoss(MarginRanking.self, V.self, arguments, begin, end)
+    #endif
     }
+    return true
 }
 
 /// What depends on an element's column: how much its loss counts, and a number of the formula.
@@ -127,26 +134,32 @@ private func elementLoss<Formula: LossFormula, C: ColumnNumbers>(
     let numbers = LossNumbers<V>(arguments)
     let byColumn = C(arguments)
     let factor = V(repeating: V.Scalar(inverseDivisor(arguments, weights: 6)))
-    for piece in begin..<end {
-        let first = piece * perPiece
-        let last = min(arguments.integer(0), first + perPiece)
-        let start = first * columns
-        var total = LossSum<V>()
-        if byColumn.areNone && (weights == nil || columns == 1) {
-            let weight = RowOperand<V>(weights.map { $0 + first }, step: 1, constant: 1)
-            lossRange(
-                Formula.self, prediction + start, target + start, weight, gradient.map { $0 + start },
-                (last - first) * columns, numbers, byColumn, factor, &total)
-        } else {
-            for row in first..<last {
-                let start = row * columns
-                let weight = RowOperand<V>(weights.map { $0 + row }, step: 0, constant: 1)
+    var repeated = V.one
+    withUnsafeMutableBytes(of: &repeated) { room in
+        let repeated = room.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: V.Scalar.self)
+        for piece in begin..<end {
+            let first = piece * perPiece
+            let last = min(arguments.integer(0), first + perPiece)
+            let start = first * columns
+            var total = LossSum<V>()
+            if byColumn.areNone && (weights == nil || columns == 1) {
+                let weight = weights.map { ElementRun<V>(base: $0 + first, mask: -1) }
+                    ?? ElementRun<V>(base: UnsafePointer(repeated), mask: 0)
                 lossRange(
-                    Formula.self, prediction + start, target + start, weight, gradient.map { $0 + start }, columns,
-                    numbers, byColumn, factor, &total)
+                    Formula.self, prediction + start, target + start, weight, gradient.map { $0 + start },
+                    (last - first) * columns, numbers, byColumn, factor, &total)
+            } else {
+                for row in first..<last {
+                    let start = row * columns
+                    if let weights { V(repeating: weights[row]).store(repeated) }
+                    lossRange(
+                        Formula.self, prediction + start, target + start,
+                        ElementRun<V>(base: UnsafePointer(repeated), mask: 0), gradient.map { $0 + start }, columns, numbers,
+                        byColumn, factor, &total)
+                }
             }
+            partials[piece] = Double(total.value)
         }
-        partials[piece] = Double(total.value)
     }
 }
 
@@ -167,7 +180,7 @@ private struct LossSum<V: KernelMath> {
 
 @inline(never) private func lossRange<Formula: LossFormula, C: ColumnNumbers>(
     _: Formula.Type, _ prediction: UnsafePointer<C.V.Scalar>, _ target: UnsafePointer<C.V.Scalar>,
-    _ weight: RowOperand<C.V>, _ gradient: UnsafeMutablePointer<C.V.Scalar>?, _ count: Int,
+    _ weight: ElementRun<C.V>, _ gradient: UnsafeMutablePointer<C.V.Scalar>?, _ count: Int,
     _ numbers: LossNumbers<C.V>, _ columns: C, _ factor: C.V, _ total: inout LossSum<C.V>
 ) {
     typealias V = C.V
@@ -179,7 +192,7 @@ private struct LossSum<V: KernelMath> {
         let p = rest >= V.lanes ? V.load(prediction + i) : V.load(prediction + i, n)
         let t = rest >= V.lanes ? V.load(target + i) : V.load(target + i, n)
         let found = Formula.both(p, t, numbers, columns.number(i, n))
-        let w = columns.weighted(weight.load(i, n), i, n)
+        let w = columns.weighted(rest >= V.lanes ? weight.load(i) : weight.load(i, n), i, n)
         // Behind the end the loss of zero and zero need not be zero.
         let value = rest >= V.lanes ? found.value : V.choose(V.firstLanes(n), found.value, V(repeating: 0))
         let sum = V.fma(value, w, total.even)

@@ -3,8 +3,8 @@
 // off by at most 0.6 ulp.
 
 enum ErrorComplement: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         // From 27.3 on the result rounds to 0.
         let t = V.atMost(V.magnitude(x), V.all(27.5))
         // t^2 with its rounding error: exp(-t^2) = exp(-square) (1 - error).
@@ -16,7 +16,7 @@ enum ErrorComplement: DoubleFormula {
     }
 }
 
-extension SIMD8<Double> {
+extension DoubleVector {
     /// exp(t^2) erfc(t) for 0.5 <= t <= 27.5: a polynomial of (t - 1.5) / (t + 1.5) up to 4, one of 1 / t^2
     /// divided by t beyond. The two share the division.
     @_transparent static func scaledErrorComplement(_ t: Self) -> Self {

@@ -2,7 +2,7 @@
 // at most 0.2, so that its own errors hardly count. Coefficients: Tests/Oracle/math_coefficients.py;
 // the approximations are off by at most 0.15 ulp (float) and 0.07 ulp (double).
 
-extension SIMD16<Float> {
+extension FloatVector {
     /// erfc(t) = exp(-t + t p(t)) for 0.92 < t < 4; beyond 3.92 erf rounds to 1.
     @_transparent static func erf(_ x: Self) -> Self {
         let t = atMost(magnitude(x), all(4))
@@ -22,7 +22,7 @@ extension SIMD16<Float> {
     }
 }
 
-extension SIMD8<Double> {
+extension DoubleVector {
     /// erfc(t) = exp(-t^2) p((t - 2) / (t + 2)) for 1 < t < 6; beyond 5.93 erf rounds to 1.
     @_transparent static func erf(_ x: Self) -> Self {
         let t = atMost(magnitude(x), all(6))

@@ -3,7 +3,7 @@
 // minimax); the polynomials are off by at most 0.12 ulp (float) and 0.06 ulp (double), the
 // functions by the ulps that Tests/KernelTests/MathTests.swift insists on.
 
-extension SIMD16<Float> {
+extension FloatVector {
     // 15 bits: n * ln2High is exact for every n that occurs, with FMA or without.
     @inline(__always) static var ln2High: Float { 0x1.62e4p-1 }
     @inline(__always) static var ln2Low: Float { 0x1.7f7d1cp-20 }
@@ -22,7 +22,7 @@ extension SIMD16<Float> {
     @inline(__always) static var expm1Saturation: Float { -25 }
 }
 
-extension SIMD8<Double> {
+extension DoubleVector {
     // 41 bits, as above.
     @inline(__always) static var ln2High: Double { 0x1.62e42fefa3000p-1 }
     @inline(__always) static var ln2Low: Double { 0x1.3de6af278ece6p-42 }

@@ -6,15 +6,15 @@ import CPUFeatures
 
 /// A function that is written once, for Double.
 protocol DoubleFormula {
-    static func value(_ x: SIMD8<Double>) -> SIMD8<Double>
+    static func value(_ x: DoubleVector) -> DoubleVector
 }
 
 /// Half of a vector of floats. Not inlined, as powerInDouble isn't.
-@inline(never) func halfThroughDouble<F: DoubleFormula>(_: F.Type, _ x: SIMD8<Float>) -> SIMD8<Float> {
-    cr_narrow_double8(F.value(cr_widen_float8(x)))
+@inline(never) func halfThroughDouble<F: DoubleFormula>(_: F.Type, _ x: HalfFloatVector) -> HalfFloatVector {
+    cr_narrow_doubles(F.value(cr_widen_floats(x)))
 }
 
-extension SIMD16<Float> {
+extension FloatVector {
     @_transparent static func throughDouble<F: DoubleFormula>(_: F.Type, _ x: Self) -> Self {
         Self(lowHalf: halfThroughDouble(F.self, x.lowHalf), highHalf: halfThroughDouble(F.self, x.highHalf))
     }
@@ -25,7 +25,7 @@ extension SIMD16<Float> {
     }
 }
 
-extension SIMD8<Double> {
+extension DoubleVector {
     @_transparent static func throughDouble<F: DoubleFormula>(_: F.Type, _ x: Self) -> Self { F.value(x) }
     @_transparent static func throughDouble<F: DoublePairFormula>(_: F.Type, _ x: Self, _ y: Self) -> Self {
         F.value(x, y)
@@ -33,12 +33,12 @@ extension SIMD8<Double> {
 }
 
 enum Tangent: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        SIMD8<Double>.sin(x) / SIMD8<Double>.cos(x)
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        DoubleVector.sin(x) / DoubleVector.cos(x)
     }
 }
 
-extension SIMD8<Double> {
+extension DoubleVector {
     /// The angle, 0 to pi/2, whose tangent is a / b, for a and b not negative. The angle's part beyond 0,
     /// pi/4 or pi/2 has a tangent r of at most tan(pi/8), and atan(r) = r + r^3 p(r^2), off by 0.01 ulp.
     @_transparent static func angle(_ a: Self, _ b: Self) -> Self {
@@ -65,16 +65,16 @@ extension SIMD8<Double> {
 }
 
 enum ArcTangent: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         return V.sign(V.angle(V.magnitude(x), V.one), from: x)
     }
 }
 
 /// The sides of a right triangle whose longest one is 1.
 enum ArcSine: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let a = V.magnitude(x)
         return V.sign(V.angle(a, ((V.one - a) * (V.one + a)).root), from: x)
     }
@@ -82,16 +82,16 @@ enum ArcSine: DoubleFormula {
 
 /// By half the angle, which is exact also near 1 and -1.
 enum ArcCosine: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let half = V.angle((V.one - x).root, (V.one + x).root)
         return half + half
     }
 }
 
 enum HyperbolicSine: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let a = V.magnitude(x)
         let e = V.expm1(V.atMost(a, V.all(40)))
         // Far out it is half of exp(a), which may overflow where the result does not.
@@ -102,8 +102,8 @@ enum HyperbolicSine: DoubleFormula {
 }
 
 enum HyperbolicCosine: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let a = V.magnitude(x)
         let e = V.expOfModerate(V.atMost(a, V.all(40)))
         let root = V.exp(a * V.all(0.5))
@@ -114,8 +114,8 @@ enum HyperbolicCosine: DoubleFormula {
 
 /// log(a + sqrt(1 + a^2)), with full precision near 0.
 enum InverseHyperbolicSine: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let a = V.magnitude(x)
         let near = V.atMost(a, V.all(0x1p30))
         let square = near * near
@@ -126,8 +126,8 @@ enum InverseHyperbolicSine: DoubleFormula {
 }
 
 enum InverseHyperbolicCosine: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let t = V.atMost(x, V.all(0x1p30)) - V.one
         let far = V.log(x) + V.all(0x1.62e42fefa39efp-1)
         let y = V.choose(x .> V.all(0x1p30), far, V.log1p(t + (t * (t + V.all(2))).root))
@@ -136,8 +136,8 @@ enum InverseHyperbolicCosine: DoubleFormula {
 }
 
 enum InverseHyperbolicTangent: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let a = V.magnitude(x)
         return V.sign(V.magnitude(V.all(0.5) * V.log1p((a + a) / (V.one - a))), from: x)
     }
@@ -145,8 +145,8 @@ enum InverseHyperbolicTangent: DoubleFormula {
 
 /// 2^n 2^f with a whole n and |f| <= 1/2; scaled as exp is.
 enum PowerOfTwo: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let bounded = V.atMost(V.atLeast(x, V.all(-1080)), V.all(1030))
         let t = bounded + V.all(1.5 * V.wholeShift)
         let f = bounded - (t - V.all(1.5 * V.wholeShift))
@@ -159,7 +159,7 @@ enum PowerOfTwo: DoubleFormula {
     }
 }
 
-extension SIMD8<Double> {
+extension DoubleVector {
     /// A logarithm's values at 0, infinity, NaN and below 0.
     @_transparent static func logarithmEnds(_ x: Self, _ y: Self) -> Self {
         let upper = choose(x .< all(.infinity), y, x)
@@ -170,8 +170,8 @@ extension SIMD8<Double> {
 
 /// k + log(m) / log(2), exact for powers of two.
 enum LogarithmOfTwo: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let (m, k) = V.decompose(x)
         let l = V.logarithm(onePlus: m - V.one, exponent: V.zero)
         let (product, productLow) = V.exactProduct(l, V.all(0x1.71547652b82fep+0))
@@ -181,8 +181,8 @@ enum LogarithmOfTwo: DoubleFormula {
 }
 
 enum LogarithmOfTen: DoubleFormula {
-    @_transparent static func value(_ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let (m, k) = V.decompose(x)
         let l = V.logarithm(onePlus: m - V.one, exponent: V.zero)
         let (product, productLow) = V.exactProduct(l, V.all(0x1.bcb7b1526e50ep-2))

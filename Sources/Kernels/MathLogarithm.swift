@@ -2,7 +2,7 @@
 // k ln 2 + log(1 + f). Coefficients: Tests/Oracle/math_coefficients.py; the approximations are off
 // by at most 0.08 ulp of the result.
 
-extension SIMD16<Float> {
+extension FloatVector {
     /// k ln 2 + log(1 + f) by log(1 + f) = f - f^2/2 + f^3 p(f).
     @_transparent static func logarithm(onePlus f: Self, exponent k: Self) -> Self {
         let f2 = f * f
@@ -19,7 +19,7 @@ extension SIMD16<Float> {
     }
 }
 
-extension SIMD8<Double> {
+extension DoubleVector {
     /// By s = f / (2 + f), log(1 + f) = log((1 + s) / (1 - s)) = 2s + s z p(z), z = s^2, arranged so
     /// that the leading terms are f - f^2/2, as in fdlibm.
     @_transparent static func logarithm(onePlus f: Self, exponent k: Self) -> Self {

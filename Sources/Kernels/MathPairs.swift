@@ -3,20 +3,20 @@
 import CPUFeatures
 
 protocol DoublePairFormula {
-    static func value(_ x: SIMD8<Double>, _ y: SIMD8<Double>) -> SIMD8<Double>
+    static func value(_ x: DoubleVector, _ y: DoubleVector) -> DoubleVector
 }
 
 /// Half of two vectors of floats. Not inlined, as powerInDouble isn't.
 @inline(never) func halfThroughDouble<F: DoublePairFormula>(
-    _: F.Type, _ x: SIMD8<Float>, _ y: SIMD8<Float>
-) -> SIMD8<Float> {
-    cr_narrow_double8(F.value(cr_widen_float8(x), cr_widen_float8(y)))
+    _: F.Type, _ x: HalfFloatVector, _ y: HalfFloatVector
+) -> HalfFloatVector {
+    cr_narrow_doubles(F.value(cr_widen_floats(x), cr_widen_floats(y)))
 }
 
 /// The angle of the point (x, y), -pi to pi; zeros and infinities as in C.
 enum AngleOfPoint: DoublePairFormula {
-    @_transparent static func value(_ y: SIMD8<Double>, _ x: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ y: DoubleVector, _ x: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let infinite = V.all(.infinity)
         // The sides' sum must not overflow, and two infinite ones are equal.
         let a = V.magnitude(y) * V.all(0.5)
@@ -32,8 +32,8 @@ enum AngleOfPoint: DoublePairFormula {
 
 /// The root of x^2 + y^2, which may overflow or vanish where the result does not.
 enum Hypotenuse: DoublePairFormula {
-    @_transparent static func value(_ x: SIMD8<Double>, _ y: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector, _ y: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let a = V.magnitude(x)
         let b = V.magnitude(y)
         let long = V.choose(b .> a, b, a)
@@ -47,15 +47,15 @@ enum Hypotenuse: DoublePairFormula {
 
 /// x - y n for the whole n nearest to x / y towards zero, exactly; C's fmod.
 enum TruncatedRemainder: DoublePairFormula {
-    @_transparent static func value(_ x: SIMD8<Double>, _ y: SIMD8<Double>) -> SIMD8<Double> {
-        SIMD8<Double>.truncatedRemainder(x, y)
+    @_transparent static func value(_ x: DoubleVector, _ y: DoubleVector) -> DoubleVector {
+        DoubleVector.truncatedRemainder(x, y)
     }
 }
 
 /// The remainder with the sign of y: Python's %.
 enum FlooredRemainder: DoublePairFormula {
-    @_transparent static func value(_ x: SIMD8<Double>, _ y: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector, _ y: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let r = V.truncatedRemainder(x, y)
         let other = (r .!= V.zero) .& V.bitsDiffer((r.bits ^ y.bits) & V.signBit, V.Bits.zero)
         return V.choose(other, r + y, r)
@@ -64,8 +64,8 @@ enum FlooredRemainder: DoublePairFormula {
 
 /// The whole number below x / y by way of the exact remainder: Python's //.
 enum FlooredQuotient: DoublePairFormula {
-    @_transparent static func value(_ x: SIMD8<Double>, _ y: SIMD8<Double>) -> SIMD8<Double> {
-        typealias V = SIMD8<Double>
+    @_transparent static func value(_ x: DoubleVector, _ y: DoubleVector) -> DoubleVector {
+        typealias V = DoubleVector
         let r = V.truncatedRemainder(x, y)
         let other = (r .!= V.zero) .& V.bitsDiffer((r.bits ^ y.bits) & V.signBit, V.Bits.zero)
         // x - r is a multiple of y but for the division's rounding.
@@ -75,7 +75,7 @@ enum FlooredQuotient: DoublePairFormula {
     }
 }
 
-extension SIMD8<Double> {
+extension DoubleVector {
     @_transparent static func truncatedRemainder(_ x: Self, _ y: Self) -> Self {
         let a = magnitude(x)
         let b = magnitude(y)
@@ -95,7 +95,7 @@ extension SIMD8<Double> {
     /// `result` with the remainders in the lanes whose quotient has more digits than a Double.
     @inline(never) static func remaindersOfLargeQuotients(_ a: Self, _ b: Self, _ result: Self) -> Self {
         var mended = result
-        for lane in 0..<8 {
+        for lane in 0..<lanes {
             let x = a[lane], y = b[lane]
             if x < .infinity && y > 0 && y < .infinity && (x / y >= 0x1p52 || y > 0x1p990) {
                 mended[lane] = remainderOfMagnitudes(x, y)

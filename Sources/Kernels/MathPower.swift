@@ -4,7 +4,7 @@
 
 import CPUFeatures
 
-extension SIMD16<Float> {
+extension FloatVector {
     @_transparent static func powerOfMagnitude(_ x: Self, _ y: Self) -> Self {
         Self(lowHalf: powerInDouble(x.lowHalf, y.lowHalf), highHalf: powerInDouble(x.highHalf, y.highHalf))
     }
@@ -12,16 +12,16 @@ extension SIMD16<Float> {
 
 /// x ** y for x >= 0. Not inlined: with both halves in one function the compiler cuts the vectors
 /// elsewhere and takes twice the time.
-@inline(never) func powerInDouble(_ x: SIMD8<Float>, _ y: SIMD8<Float>) -> SIMD8<Float> {
-    typealias V = SIMD8<Double>
-    let (m, k) = V.decomposeNormal(cr_widen_float8(x))
+@inline(never) func powerInDouble(_ x: HalfFloatVector, _ y: HalfFloatVector) -> HalfFloatVector {
+    typealias V = DoubleVector
+    let (m, k) = V.decomposeNormal(cr_widen_floats(x))
     let logarithm = V.logarithm(onePlus: m - V.one, exponent: k)
     // Finite, so that 0 * y is not NaN for an infinite y.
-    let bounded = V.atMost(V.atLeast(cr_widen_float8(y), V.all(-0x1p140)), V.all(0x1p140))
-    return cr_narrow_double8(V.exp(logarithm * bounded))
+    let bounded = V.atMost(V.atLeast(cr_widen_floats(y), V.all(-0x1p140)), V.all(0x1p140))
+    return cr_narrow_doubles(V.exp(logarithm * bounded))
 }
 
-extension SIMD8<Double> {
+extension DoubleVector {
     @_transparent static func powerOfMagnitude(_ x: Self, _ y: Self) -> Self { powerInPairs(x, y) }
 
     /// x ** y for x >= 0. Not inlined: it is long, and six loops use it.

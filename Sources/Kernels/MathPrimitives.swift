@@ -7,6 +7,7 @@
 // the standard library's generic one, which loops over the lanes with branches. The functions are
 // @_transparent because @inline(__always) gives up in large callers.
 
+import CPUFeatures
 import KernelInterface
 
 protocol KernelMath: KernelVector {
@@ -59,48 +60,56 @@ protocol KernelMath: KernelVector {
     static func throughDouble<F: DoublePairFormula>(_: F.Type, _ x: Self, _ y: Self) -> Self
 }
 
-extension SIMD16<Float>: KernelMath {
+extension FloatVector: KernelMath {
     // Not the standard library's any(): it leaves a copy of its own, compiled for this level, that the
     // linker could keep for the whole library.
-    @inline(__always) static func anyLane(_ mask: SIMDMask<SIMD16<Int32>>) -> Bool {
-        let lanes = unsafeBitCast(mask, to: SIMD16<Int32>.self)
+    @inline(__always) static func anyLane(_ mask: SIMDMask<FloatBits>) -> Bool {
+        #if BASELINE
+        let four = unsafeBitCast(mask, to: FloatBits.self)
+        #else
+        let lanes = unsafeBitCast(mask, to: FloatBits.self)
         let eight = lanes.lowHalf | lanes.highHalf
         let four = eight.lowHalf | eight.highHalf
+        #endif
         let two = four.lowHalf | four.highHalf
         return two[0] | two[1] != 0
     }
-    @inline(__always) static func opposite(_ mask: SIMDMask<SIMD16<Int32>>) -> SIMDMask<SIMD16<Int32>> { .!mask }
-    @inline(__always) static func bitsDiffer(_ a: SIMD16<Int32>, _ b: SIMD16<Int32>) -> SIMDMask<SIMD16<Int32>> {
+    @inline(__always) static func opposite(_ mask: SIMDMask<FloatBits>) -> SIMDMask<FloatBits> { .!mask }
+    @inline(__always) static func bitsDiffer(_ a: FloatBits, _ b: FloatBits) -> SIMDMask<FloatBits> {
         a .!= b
     }
     @inline(__always) static var fractionBits: Int32 { 23 }
     @inline(__always) static var exponentBias: Float { 127 }
     @inline(__always) static var wholeShift: Float { 0x1p23 }
     @inline(__always) static var subnormalLift: Float { 25 }
-    @inline(__always) static func exponentField(_ bits: SIMD16<Int32>) -> SIMD16<Int32> {
-        let unsigned = unsafeBitCast(bits, to: SIMD16<UInt32>.self)
-        return unsafeBitCast(unsigned &>> SIMD16<UInt32>(repeating: 23), to: SIMD16<Int32>.self)
+    @inline(__always) static func exponentField(_ bits: FloatBits) -> FloatBits {
+        let unsigned = unsafeBitCast(bits, to: cr_uints.self)
+        return unsafeBitCast(unsigned &>> cr_uints(repeating: 23), to: FloatBits.self)
     }
 }
 
-extension SIMD8<Double>: KernelMath {
-    @inline(__always) static func anyLane(_ mask: SIMDMask<SIMD8<Int64>>) -> Bool {
-        let lanes = unsafeBitCast(mask, to: SIMD8<Int64>.self)
+extension DoubleVector: KernelMath {
+    @inline(__always) static func anyLane(_ mask: SIMDMask<DoubleBits>) -> Bool {
+        #if BASELINE
+        let two = unsafeBitCast(mask, to: DoubleBits.self)
+        #else
+        let lanes = unsafeBitCast(mask, to: DoubleBits.self)
         let four = lanes.lowHalf | lanes.highHalf
         let two = four.lowHalf | four.highHalf
+        #endif
         return two[0] | two[1] != 0
     }
-    @inline(__always) static func opposite(_ mask: SIMDMask<SIMD8<Int64>>) -> SIMDMask<SIMD8<Int64>> { .!mask }
-    @inline(__always) static func bitsDiffer(_ a: SIMD8<Int64>, _ b: SIMD8<Int64>) -> SIMDMask<SIMD8<Int64>> {
+    @inline(__always) static func opposite(_ mask: SIMDMask<DoubleBits>) -> SIMDMask<DoubleBits> { .!mask }
+    @inline(__always) static func bitsDiffer(_ a: DoubleBits, _ b: DoubleBits) -> SIMDMask<DoubleBits> {
         a .!= b
     }
     @inline(__always) static var fractionBits: Int64 { 52 }
     @inline(__always) static var exponentBias: Double { 1023 }
     @inline(__always) static var wholeShift: Double { 0x1p52 }
     @inline(__always) static var subnormalLift: Double { 54 }
-    @inline(__always) static func exponentField(_ bits: SIMD8<Int64>) -> SIMD8<Int64> {
-        let unsigned = unsafeBitCast(bits, to: SIMD8<UInt64>.self)
-        return unsafeBitCast(unsigned &>> SIMD8<UInt64>(repeating: 52), to: SIMD8<Int64>.self)
+    @inline(__always) static func exponentField(_ bits: DoubleBits) -> DoubleBits {
+        let unsigned = unsafeBitCast(bits, to: WordVector.self)
+        return unsafeBitCast(unsigned &>> WordVector(repeating: 52), to: DoubleBits.self)
     }
 }
 

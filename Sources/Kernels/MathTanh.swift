@@ -1,7 +1,7 @@
 // tanh. Both types use exp(2|x|) or its reciprocal in the form 2^n (1 + expm1(r)) of
 // MathExponential.swift, one division, and end within 2 ulp with FMA or without.
 
-extension SIMD16<Float> {
+extension FloatVector {
     /// (1 - e) / (1 + e) with e = exp(-2|x|): each of the two is one rounding away from exact, also
     /// near zero, so that one formula serves everywhere (1.9 ulp at most).
     @_transparent static func tanh(_ x: Self) -> Self {
@@ -16,7 +16,7 @@ extension SIMD16<Float> {
     }
 }
 
-extension SIMD8<Double> {
+extension DoubleVector {
     /// The formula above can be off by 2.1 ulp in Double. So 1 - 2 / (exp(2|x|) + 1) away from zero, and
     /// near it x + x q(x^2), q the eighth convergent of tanh's continued fraction (all its coefficients
     /// are whole numbers; off by 0.02 ulp at 0.55). The two share the division.

@@ -4,7 +4,7 @@
 // infinities and NaN, go lane by lane through MathReduction.swift. Coefficients:
 // Tests/Oracle/math_coefficients.py; the polynomials are off by at most 0.04 ulp.
 
-extension SIMD16<Float> {
+extension FloatVector {
     @inline(__always) static var quarterTurnParts: (Float, Float, Float, Float) {
         (0x1.92p+0, 0x1.fb4p-12, 0x1.444p-24, 0x1.68c234p-39)
     }
@@ -22,7 +22,7 @@ extension SIMD16<Float> {
     }
 }
 
-extension SIMD8<Double> {
+extension DoubleVector {
     @inline(__always) static var quarterTurnParts: (Double, Double, Double, Double) {
         (0x1.921fb54400000p+0, 0x1.0b4611a600000p-34, 0x1.3198a2e000000p-69, 0x1.b839a252049c1p-104)
     }

@@ -1,5 +1,5 @@
 // From the numbers of rows and vectors of a tile to the code compiled for them. The largest tile
-// is the level's (12 x 2 vectors on AVX-512, 6 x 1 on AVX2, 3 x 1 without); one to four rows get
+// is the level's (12 x 2 vectors on AVX-512, 6 x 1 on AVX2, 4 x 2 shorter ones without); one to four rows get
 // wider tiles, since it takes some 8 sums at once to keep the FMA units busy.
 
 @inline(__always)
@@ -22,7 +22,14 @@ func runStrip<V: KernelMath>(_ s: inout Strip<V>, rows: Int, vectors: Int) {
     switch vectors {
     case 1: runSingle(&s, rows)
     case 2:
-        if rows == 1 { Tile<1, 2, V>.run(&s) } else { Tile<2, 2, V>.run(&s) }
+        switch rows {
+        case 1: Tile<1, 2, V>.run(&s)
+        #if BASELINE
+        case 3: Tile<3, 2, V>.run(&s)
+        case 4: Tile<4, 2, V>.run(&s)
+        #endif
+        default: Tile<2, 2, V>.run(&s)
+        }
     default: Tile<1, 4, V>.run(&s)
     }
     #endif
@@ -34,8 +41,8 @@ private func runSingle<V: KernelMath>(_ s: inout Strip<V>, _ rows: Int) {
     case 1: Tile<1, 1, V>.run(&s)
     case 2: Tile<2, 1, V>.run(&s)
     case 3: Tile<3, 1, V>.run(&s)
-    #if AVX2 || AVX512
     case 4: Tile<4, 1, V>.run(&s)
+    #if AVX2 || AVX512
     case 5: Tile<5, 1, V>.run(&s)
     case 6: Tile<6, 1, V>.run(&s)
     #endif
@@ -77,5 +84,5 @@ let maximumRows = 12
 #elseif AVX2
 let maximumRows = 6
 #else
-let maximumRows = 3
+let maximumRows = 4
 #endif

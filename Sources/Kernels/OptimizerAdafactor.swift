@@ -3,7 +3,7 @@
 // `matrices` dense matrices [rows, columns], as they are stored; a vector has a number for each element.
 //
 // adafactorRows     r += share (mean over columns of g g - r).  Pieces: integer 9 rows.
-// adafactorColumns  c += share (mean over rows of g g - c).  Pieces: 64 vectors of columns of a matrix.
+// adafactorColumns  c += share (mean over rows of g g - c).  Pieces: 4096 bytes of columns of a matrix.
 // adafactorMeans    the mean of r over rows (or of c over columns: integer 8), at least eps1. One piece.
 // adafactorDirection  u = g / sqrt(max(r c / mean, eps1^2));  sums of p p and u u
 //                     a vector: v += share (g g - v), u = g / sqrt(max(v, eps1^2)).  Pieces: integer 9 rows.
@@ -95,7 +95,7 @@ private struct Factors<V: KernelMath> {
 
     @inline(never) func columnMeans(_ begin: Int, _ end: Int) {
         let means = arguments.output(3, V.Scalar.self)
-        let perPiece = 64 &* V.lanes
+        let perPiece = 4096 / MemoryLayout<V.Scalar>.stride
         let perMatrix = (columns &+ perPiece &- 1) / perPiece
         for piece in begin..<end {
             let matrix = piece / perMatrix

@@ -102,6 +102,16 @@ private func storePairs<V: KernelMath>(_ a: V, _ b: V, _ target: UnsafeMutablePo
 private func maxima<T: BinaryFloatingPoint>(
     _ g: PoolSpace, _ table: UnsafePointer<Int>, _ image: UnsafePointer<T>, _ dy: UnsafePointer<T>, _ dx: UnsafeMutablePointer<T>
 ) {
+    forEachMaximum(g, table, image) { position, place in
+        if place >= 0 { dx[place] += dy[position] }
+    }
+}
+
+/// Each window's number and the place in the image of its largest element.
+@inline(__always)
+func forEachMaximum<T: BinaryFloatingPoint>(
+    _ g: PoolSpace, _ table: UnsafePointer<Int>, _ image: UnsafePointer<T>, _ body: (_ position: Int, _ place: Int) -> Void
+) {
     forEachWindow(g, table) { position, z, y, x in
         var best = -T.infinity
         // The first element, if none is larger than the smallest number; none, if the window is empty.
@@ -124,7 +134,7 @@ private func maxima<T: BinaryFloatingPoint>(
             }
             iz += g.step[0]
         }
-        if place >= 0 { dx[place] += dy[position] }
+        body(position, place)
     }
 }
 

@@ -49,7 +49,7 @@ private protocol GroupPass<V> {
 }
 
 @inline(__always) private func runGroups<Pass: GroupPass>(_ pass: Pass, _ range: Range<Int>) {
-    var room = InlineArray<8, Pass.V>(repeating: Pass.V.zero)
+    var room = InlineArray<64, Pass.V.Scalar>(repeating: 0)
     withUnsafeMutableBytes(of: &room) { room in
         let values = room.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: Pass.V.Scalar.self)
         // Pieces are multiples of 64 elements, so that a range begins with a group.

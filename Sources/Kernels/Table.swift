@@ -1,15 +1,52 @@
-// This CPU level's kernels by name.
+// This CPU level's kernels by name. AVX-512 has those that gain from its registers; for the others KernelDispatch
+// takes AVX2's, whose results have the same bits.
 
 import KernelInterface
 
 #if AVX512
-public let tileSizes = TileSizes(rows: 12, vectors: 2)
+public let tileSizes = TileSizes(rows: 12, vectors: 2, vectorBytes: 64)
 #elseif AVX2
-public let tileSizes = TileSizes(rows: 6, vectors: 1)
+public let tileSizes = TileSizes(rows: 6, vectors: 1, vectorBytes: 64)
 #else
-public let tileSizes = TileSizes(rows: 3, vectors: 1)
+public let tileSizes = TileSizes(rows: 4, vectors: 2, vectorBytes: 16)
 #endif
 
+#if AVX512
+/// Nil: AVX2's serves.
+public func kernel(_ name: KernelName) -> Kernel? {
+    switch name {
+    case .matrixMultiply: matrixMultiplyKernel
+    case .packColumns: packColumnsKernel
+    case .smallProduct: smallProductKernel
+    case .convolutionScatter: convolutionScatterKernel
+    case .convolutionWeights: convolutionWeightsKernel
+    case .depthwise: depthwiseKernel
+    case .depthwiseWeights: depthwiseWeightsKernel
+    case .unaryForward: unaryForwardKernel
+    case .unaryBackward: unaryBackwardKernel
+    case .accumulate: accumulateKernel
+    case .reduceFlat: reduceFlatKernel
+    case .reduceColumns: reduceColumnsKernel
+    case .softmaxForward: softmaxForwardKernel
+    case .softmaxBackward: softmaxBackwardKernel
+    case .attentionForward: attentionForwardKernel
+    case .attentionBackward: attentionBackwardKernel
+    case .elementLoss: elementLossKernel
+    case .crossEntropy: crossEntropyKernel
+    case .sgd: sgdKernel
+    case .adam: adamKernel
+    case .lion: lionKernel
+    case .rmsprop: rmspropKernel
+    case .adagrad: adagradKernel
+    case .recurrentForward: recurrentForwardKernel
+    case .recurrentBackward: recurrentBackwardKernel
+    case .dropout: dropoutKernel
+    case .normForward: normForwardKernel
+    case .normBackward: normBackwardKernel
+    default: nil
+    }
+}
+#else
 public func kernel(_ name: KernelName) -> Kernel {
     switch name {
     case .matrixMultiply: matrixMultiplyKernel
@@ -42,6 +79,8 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .cumulateRows: cumulateRowsKernel
     case .cumulateProductBackward: cumulateProductBackwardKernel
     case .sortRows: sortRowsKernel
+    case .poolIndices: poolIndicesKernel
+    case .placeInPlanes: placeInPlanesKernel
     case .copyStrided: copyStridedKernel
     case .fill: fillKernel
     case .gatherRows: gatherRowsKernel
@@ -104,3 +143,4 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .bagWeightBackward: bagWeightBackwardKernel
     }
 }
+#endif

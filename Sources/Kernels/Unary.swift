@@ -84,7 +84,10 @@ func unaryBackwardLoop<V: KernelMath>(
 func unaryForwardFloat(
     _ function: Int, _ a: Float, _ b: Float, _ x: UnsafePointer<Float>, _ y: UnsafeMutablePointer<Float>, _ count: Int
 ) {
-    withUnaryFormula(function, a, ForwardRun(FloatVector.self, a: a, b: b, x: x, y: y, count: count))
+    let isDone = withUnaryFormula(function, a, ForwardRun(FloatVector.self, a: a, b: b, x: x, y: y, count: count))
+    #if AVX512
+    if !isDone { avx2ForwardFloat(function, a, b, x, y, count) }
+    #endif
 }
 
 @inline(never)
@@ -92,7 +95,10 @@ func unaryForwardDouble(
     _ function: Int, _ a: Double, _ b: Double, _ x: UnsafePointer<Double>, _ y: UnsafeMutablePointer<Double>,
     _ count: Int
 ) {
-    withUnaryFormula(function, a, ForwardRun(DoubleVector.self, a: a, b: b, x: x, y: y, count: count))
+    let isDone = withUnaryFormula(function, a, ForwardRun(DoubleVector.self, a: a, b: b, x: x, y: y, count: count))
+    #if AVX512
+    if !isDone { avx2ForwardDouble(function, a, b, x, y, count) }
+    #endif
 }
 
 @inline(never)
@@ -100,8 +106,11 @@ func unaryBackwardFloat(
     _ function: Int, _ a: Float, _ b: Float, _ dy: UnsafePointer<Float>, _ saved: UnsafePointer<Float>,
     _ dx: UnsafeMutablePointer<Float>, _ count: Int
 ) {
-    withUnaryFormula(
+    let isDone = withUnaryFormula(
         function, a, BackwardRun(FloatVector.self, a: a, b: b, dy: dy, saved: saved, dx: dx, count: count))
+    #if AVX512
+    if !isDone { avx2BackwardFloat(function, a, b, dy, saved, dx, count) }
+    #endif
 }
 
 @inline(never)
@@ -109,6 +118,9 @@ func unaryBackwardDouble(
     _ function: Int, _ a: Double, _ b: Double, _ dy: UnsafePointer<Double>, _ saved: UnsafePointer<Double>,
     _ dx: UnsafeMutablePointer<Double>, _ count: Int
 ) {
-    withUnaryFormula(
+    let isDone = withUnaryFormula(
         function, a, BackwardRun(DoubleVector.self, a: a, b: b, dy: dy, saved: saved, dx: dx, count: count))
+    #if AVX512
+    if !isDone { avx2BackwardDouble(function, a, b, dy, saved, dx, count) }
+    #endif
 }

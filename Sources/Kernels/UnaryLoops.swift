@@ -73,11 +73,12 @@ struct BackwardRun<Vector: KernelMath>: UnaryRun {
     }
 }
 
-/// Runs `run` with the formula of a function. An unknown number does nothing.
+/// Runs `run` with the formula of a function. False, and nothing is done, if there is none: of functions that are
+/// seldom the larger part of a computation AVX-512 has no code of its own, but calls AVX2's (Elsewhere.swift).
 @inline(__always)
-func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: Run) {
+func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: Run) -> Bool {
     typealias V = Run.V
-    guard let function = UnaryFunction(rawValue: function) else { return }
+    guard let function = UnaryFunction(rawValue: function) else { return false }
     switch function {
     case .identity: run.run(Identity<V>.self)
     case .negate: run.run(Negate<V>.self)
@@ -93,14 +94,10 @@ func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: 
     case .softplus: run.run(Softplus<V>.self)
     case .hardtanh: run.run(Hardtanh<V>.self)
     case .exp: run.run(Exp<V>.self)
-    case .expm1: run.run(Expm1<V>.self)
     case .log: run.run(Log<V>.self)
-    case .log1p: run.run(Log1p<V>.self)
     case .sqrt: run.run(Sqrt<V>.self)
-    case .sin: run.run(Sin<V>.self)
-    case .cos: run.run(Cos<V>.self)
+    case .rsqrt: run.run(Rsqrt<V>.self)
     case .abs: run.run(Abs<V>.self)
-    case .erf: run.run(Erf<V>.self)
     case .reciprocal: run.run(Reciprocal<V>.self)
     case .square: run.run(Square<V>.self)
     case .power:
@@ -117,6 +114,19 @@ func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: 
             run.run(Power<V>.self)
         }
     case .affine: run.run(Affine<V>.self)
+    case .clip: run.run(Clip<V>.self)
+    case .hardsigmoid: run.run(Hardsigmoid<V>.self)
+    case .hardswish: run.run(Hardswish<V>.self)
+    case .mish: run.run(Mish<V>.self)
+    case .logSigmoid: run.run(LogSigmoid<V>.self)
+    #if AVX512
+    default: return false
+    #else
+    case .expm1: run.run(Expm1<V>.self)
+    case .log1p: run.run(Log1p<V>.self)
+    case .sin: run.run(Sin<V>.self)
+    case .cos: run.run(Cos<V>.self)
+    case .erf: run.run(Erf<V>.self)
     case .tan: run.run(Tan<V>.self)
     case .asin: run.run(Asin<V>.self)
     case .acos: run.run(Acos<V>.self)
@@ -129,7 +139,6 @@ func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: 
     case .exp2: run.run(Exp2<V>.self)
     case .log2: run.run(Log2<V>.self)
     case .log10: run.run(Log10<V>.self)
-    case .rsqrt: run.run(Rsqrt<V>.self)
     case .erfc: run.run(Erfc<V>.self)
     case .sign: run.run(Sign<V>.self)
     case .floor: run.run(Floor<V>.self)
@@ -137,21 +146,17 @@ func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: 
     case .round: run.run(Round<V>.self)
     case .trunc: run.run(Trunc<V>.self)
     case .frac: run.run(Frac<V>.self)
-    case .clip: run.run(Clip<V>.self)
     case .isNaN: run.run(IsNaN<V>.self)
     case .isInfinite: run.run(IsInfinite<V>.self)
     case .isFinite: run.run(IsFinite<V>.self)
     case .logicalNot: run.run(LogicalNot<V>.self)
-    case .hardsigmoid: run.run(Hardsigmoid<V>.self)
-    case .hardswish: run.run(Hardswish<V>.self)
-    case .mish: run.run(Mish<V>.self)
     case .celu: run.run(Celu<V>.self)
     case .threshold: run.run(Threshold<V>.self)
     case .hardshrink: run.run(Hardshrink<V>.self)
     case .softshrink: run.run(Softshrink<V>.self)
     case .tanhshrink: run.run(Tanhshrink<V>.self)
     case .softsign: run.run(Softsign<V>.self)
-    case .logSigmoid: run.run(LogSigmoid<V>.self)
+    case .lgamma: run.run(Lgamma<V>.self)
     case .powerOfMagnitude:
         if a == 2 {
             run.run(Square<V>.self)
@@ -162,5 +167,7 @@ func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: 
         } else {
             run.run(PowerOfMagnitude<V>.self)
         }
+    #endif
     }
+    return true
 }

@@ -61,6 +61,11 @@ struct Erf<V: KernelMath>: UnaryFormula {
     }
 }
 
+struct Lgamma<V: KernelMath>: UnaryFormula {
+    @_transparent static func value(_ x: V, _ a: V, _ b: V) -> V { V.throughDouble(LogGamma.self, x) }
+    @_transparent static func derivative(_ x: V, _ y: V, _ a: V, _ b: V) -> V { V.throughDouble(Digamma.self, x) }
+}
+
 struct Reciprocal<V: KernelMath>: UnaryFormula {
     @_transparent static func value(_ x: V, _ a: V, _ b: V) -> V { V.one / x }
     @_transparent static func derivative(_ x: V, _ y: V, _ a: V, _ b: V) -> V { V.zero - y * y }

@@ -31,6 +31,9 @@ public enum Block: Int, CaseIterable, Sendable {
     case packed
 }
 
+/// Where each block lies, by its number: no array, since it is asked for in every step.
+public typealias BlockAddresses = InlineArray<5, UnsafeMutableRawPointer?>
+
 public struct ValueDescription: Sendable {
     public var home: Home
     public var byteCount: Int

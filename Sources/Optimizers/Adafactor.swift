@@ -74,12 +74,12 @@ struct Adafactor: TensorOptimizer {
         let cost = Double(update.count) * 0.2
         let means = program.value(elements: matrices)
         if let ofColumns {
-            let lanes = update.program.isDouble ? 8 : 16
+            let columnsOfPiece = 4096 / update.program.elementSize
             program.call(
                 .adafactorRows, update.readsGradient([Operand(2, ofRows, .write)]), pieces: pieces, cost: cost, fill)
             program.call(
                 .adafactorColumns, update.readsGradient([Operand(3, ofColumns, .write)]),
-                pieces: matrices * ((columns + 64 * lanes - 1) / (64 * lanes)), cost: cost, fill)
+                pieces: matrices * ((columns + columnsOfPiece - 1) / columnsOfPiece), cost: cost, fill)
             program.call(
                 .adafactorMeans,
                 [Operand(1, update.gradient, .read), Operand(2, ofRows, .read), Operand(3, ofColumns, .read), Operand(8, means, .write)],

@@ -16,7 +16,8 @@ struct UpdateRun {
     var state: [Int] = []
 }
 
-struct UpdateLayout {
+/// A class: each step looks here, and a reference is all that it takes along.
+final class UpdateLayout {
     let groups: [OptimizerGroup]
     private(set) var runs: [UpdateRun] = []
     /// What is kept in files: name, the array's description, where it lies.
@@ -61,7 +62,7 @@ struct UpdateLayout {
         if choice.hasAverage { average = addWhole("average", model) }
     }
 
-    private mutating func addState(_ run: inout UpdateRun, _ model: Model) throws(ChainruleError) {
+    private func addState(_ run: inout UpdateRun, _ model: Model) throws(ChainruleError) {
         let optimizer = groups[run.group].optimizer
         if let flat = optimizer as? any FlatOptimizer {
             for name in flat.state {
@@ -81,7 +82,7 @@ struct UpdateLayout {
         }
     }
 
-    private mutating func addWhole(_ name: String, _ model: Model) -> Int {
+    private func addWhole(_ name: String, _ model: Model) -> Int {
         let offset = byteCount
         for (index, parameter) in model.parameters.enumerated() where parameter.isTrainable {
             arrays.append((name, index, nil, offset + parameter.offset))

@@ -154,6 +154,47 @@ static void many_requests(void) {
   end();
 }
 
+/* A thread that is cancelled, or ends itself, in a callback: the C library unwinds its stack, and the library has no
+   tables for that. The thread ends all the same; its fit stays under way for good, and others are not touched. */
+static int32_t end_this_thread(void *way, const chainrule_progress *progress) {
+  (void)progress;
+  if (*(int *)way) pthread_exit(way);
+  pthread_cancel(pthread_self());
+  pthread_testcancel();
+  return CHAINRULE_CONTINUE;
+}
+
+static void *fit_without_end(void *way) {
+  chainrule_fit_options options = test_fit_options(INT64_C(1) << 40, 16);
+  options.on_batch = end_this_thread, options.user = way;
+  (void)chainrule_trainer_fit(trainer, &in, &out, &options, NULL);
+  return NULL;
+}
+
+static void of_the_thread_in_a_callback(void) {
+  int exits, i;
+#ifdef TEST_SANITIZED
+  test_skip("what the ended fit holds is not given back");
+  return;
+#endif
+  for (exits = 0; exits < 2; exits++) {
+    pthread_t thread;
+    void *result = NULL;
+    float p[ROWS * 4];
+    chainrule_array prediction = chainrule_matrix(p, ROWS, 4);
+    if (!begin()) return;
+    REQUIRE(pthread_create(&thread, NULL, fit_without_end, &exits) == 0);
+    REQUIRE(pthread_join(thread, &result) == 0);
+    CHECK(result == (exits ? (void *)&exits : PTHREAD_CANCELED));
+    FAILS(CHAINRULE_BUSY, chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+    if (!begin()) return; /* others */
+    SUCCEEDS(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+    SUCCEEDS(chainrule_model_predict(model, &in, &prediction));
+    for (i = 0; i < ROWS * 4; i++) CHECK(isfinite(p[i]));
+    end();
+  }
+}
+
 int main(void) {
   TEST_MAIN("cancel");
   RUN(from_a_callback);
@@ -161,5 +202,6 @@ int main(void) {
   RUN(from_a_signal_handler);
   RUN(when_none_runs);
   RUN(many_requests);
+  RUN(of_the_thread_in_a_callback);
   return test_finish();
 }

@@ -10,7 +10,8 @@ static void optimizers(void) {
       {"sgd", "sgd lr=0.1"}, {"adam", "adam lr=0.05"}, {"adamw", "adamw lr=0.05 weight_decay=0"}, {"nadam", "nadam lr=0.05"},
       {"radam", "radam lr=0.05"}, {"adamax", "adamax lr=0.05"}, {"adagrad", "adagrad lr=0.5"}, {"adadelta", "adadelta eps=0.001"},
       {"rmsprop", "rmsprop lr=0.01"}, {"rprop", "rprop"}, {"asgd", "asgd lr=0.1"}, {"adafactor", "adafactor lr=0.01"},
-      {"lion", "lion lr=0.004"}, {"lamb", "lamb lr=0.005 weight_decay=0"}, {"muon", "muon lr=0.01 weight_decay=0"}, {"lbfgs", "lbfgs"}};
+      {"lion", "lion lr=0.004"}, {"lamb", "lamb lr=0.005 weight_decay=0"}, {"muon", "muon lr=0.01 weight_decay=0"},
+      {"lbfgs", "lbfgs line_search_fn=strong_wolfe"}};
   size_t index, k;
   const char *kind;
   for (index = 0; (kind = chainrule_catalog_kind(CHAINRULE_OPTIMIZERS, index)) != NULL; index++) {

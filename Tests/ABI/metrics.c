@@ -2,6 +2,7 @@
  * Metrics against scikit-learn: a model that hands its input on is evaluated on the predictions, targets and
  * weights of Tests/Oracle/values_metrics.txt (made by make_metrics.py). And texts that name no metrics.
  */
+#include "error_table.h"
 #include "support.h"
 
 enum { MOST = 4096, METRICS = 128 };
@@ -81,8 +82,13 @@ static void against_scikit_learn(void) {
     CHECK_EQUAL(got, count + 1);
     for (i = 0; i < count; i++) {
       double error = fabs(values[i + 1] - wanted[i]);
+      ErrorRow row = error_nothing;
+      char metric[60];
       if (isnan(wanted[i]) ? !isnan(values[i + 1]) : !(error <= 1e-12 * fmax(1, fabs(wanted[i]))))
         test_fail(__FILE__, __LINE__, "%s is %.17g, expected %.17g", nth(metrics, i), values[i + 1], wanted[i]);
+      if (!isnan(error)) error_meet(&row, ERROR_OUTPUT, error / fmax(1, fabs(wanted[i])));
+      snprintf(metric, sizeof metric, "%.*s", (int)strcspn(nth(metrics, i), " "), nth(metrics, i));
+      error_note(CHAINRULE_METRICS, metric, &row);
     }
     chainrule_trainer_free(trainer);
     chainrule_model_free(model);
@@ -208,5 +214,6 @@ int main(void) {
   RUN(against_scikit_learn);
   RUN(bad_texts);
   RUN(names_and_stopping);
+  error_print(CHAINRULE_METRICS);
   return test_finish();
 }

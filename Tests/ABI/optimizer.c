@@ -63,21 +63,23 @@ static void learning_rate(void) {
   chainrule_optimizer_free(optimizer);
 }
 
-/* One number w, loss w * x: the gradient is x. */
+/* One number w, loss w * x: the gradient is x. A vector of one element, or a matrix, which every optimizer takes. */
+static int32_t rank = 1;
+
 static chainrule_model *product(chainrule_dtype dtype, const char *value) {
   chainrule_model *model = test_model(dtype, 0);
   chainrule_node nodes[2];
   char text[60];
-  snprintf(text, sizeof text, "shape=1 value=%s name=w", value);
+  snprintf(text, sizeof text, "shape=%s value=%s name=w", rank == 2 ? "1,1" : "1", value);
   SUCCEEDS(chainrule_model_add(model, "parameter", text, &nodes[0]));
-  SUCCEEDS(chainrule_model_add(model, "input", "shape=1 batched=false", &nodes[1]));
+  SUCCEEDS(chainrule_model_add(model, "input", rank == 2 ? "shape=1,1 batched=false" : "shape=1 batched=false", &nodes[1]));
   SUCCEEDS(chainrule_model_add_node(model, "mul", "", nodes, 2, NULL));
   return model;
 }
 
 static double read_w(const chainrule_model *model) {
   double w = NAN;
-  chainrule_array array = chainrule_vector_float64(&w, 1);
+  chainrule_array array = chainrule_view(&w, CHAINRULE_FLOAT64, rank, 1, 1, 0, 0);
   SUCCEEDS(chainrule_model_get_parameter(model, "w", &array));
   return w;
 }
@@ -137,41 +139,51 @@ static void belongs_to_one_model(void) {
 }
 
 /* The gradient overflows although every input is finite: nothing moves, moments included. */
+static void overflowing_gradient(const char *text) {
+  chainrule_model *model = product(CHAINRULE_FLOAT32, "1");
+  chainrule_context *context = NULL;
+  chainrule_optimizer *optimizer = NULL;
+  float x = 3e38f, one = 1;
+  double before, after;
+  chainrule_array in = chainrule_view(&x, CHAINRULE_FLOAT32, rank, 1, 1, 0, 0), small = chainrule_view(&one, CHAINRULE_FLOAT32, rank, 1, 1, 0, 0);
+  test_case_part = text;
+  REQUIRE_OK(chainrule_context_create(model, &context));
+  REQUIRE_OK(chainrule_optimizer_create(text, &optimizer));
+  REQUIRE_OK(chainrule_context_forward(context, &in, 1));
+  REQUIRE_OK(chainrule_context_backward(context, NULL));
+  REQUIRE_OK(chainrule_context_forward(context, &in, 1));
+  /* The sum of the two gradients is infinite: noticed here, or else by the step. */
+  if (chainrule_context_backward(context, NULL) == CHAINRULE_OK)
+    FAILS(CHAINRULE_NON_FINITE, chainrule_optimizer_step(optimizer, context));
+  else
+    CHECK_EQUAL(chainrule_last_error()->status, CHAINRULE_NON_FINITE);
+  CHECK(read_w(model) == 1);
+  REQUIRE_OK(chainrule_context_zero_gradients(context));
+  REQUIRE_OK(chainrule_context_forward(context, &small, 1));
+  REQUIRE_OK(chainrule_context_backward(context, NULL));
+  before = read_w(model);
+  SUCCEEDS(chainrule_optimizer_step(optimizer, context));
+  after = read_w(model);
+  CHECK(isfinite(after) && after < before);
+  chainrule_optimizer_free(optimizer);
+  chainrule_context_free(context);
+  chainrule_model_free(model);
+}
+
 static void not_finite(void) {
-  static const char *const texts[] = {"nadam lr=0.5", "adamax lr=0.5", "adagrad lr=0.5", "rprop lr=0.5", "lion lr=0.5", "lamb lr=0.5",
-                                      "adafactor lr=0.5", "sgd lr=0.5 l2=0.1", "sgd lr=0.5; w weight_decay=0.5",
-                                      "sgd lr=0.5", "sgd lr=0.5 momentum=0.9", "adam lr=0.5", "adamw lr=0.5",
-                                      "rmsprop lr=0.5", "sgd lr=0.5 clip_norm=1", "adam lr=0.5 clip_value=1"};
+  static const char *const texts[] = {"sgd lr=0.5 l2=0.1", "sgd lr=0.5; w weight_decay=0.5", "sgd lr=0.5", "sgd lr=0.5 momentum=0.9",
+                                      "adam lr=0.5", "sgd lr=0.5 clip_norm=1", "adam lr=0.5 clip_value=1"};
+  const char *kind;
   size_t i;
-  for (i = 0; i < sizeof texts / sizeof *texts; i++) {
-    chainrule_model *model = product(CHAINRULE_FLOAT32, "1");
-    chainrule_context *context = NULL;
-    chainrule_optimizer *optimizer = NULL;
-    float x = 3e38f, one = 1;
-    double before, after;
-    chainrule_array in = chainrule_vector(&x, 1), small = chainrule_vector(&one, 1);
-    REQUIRE_OK(chainrule_context_create(model, &context));
-    REQUIRE_OK(chainrule_optimizer_create(texts[i], &optimizer));
-    REQUIRE_OK(chainrule_context_forward(context, &in, 1));
-    REQUIRE_OK(chainrule_context_backward(context, NULL));
-    REQUIRE_OK(chainrule_context_forward(context, &in, 1));
-    /* The sum of the two gradients is infinite: noticed here, or else by the step. */
-    if (chainrule_context_backward(context, NULL) == CHAINRULE_OK)
-      FAILS(CHAINRULE_NON_FINITE, chainrule_optimizer_step(optimizer, context));
-    else
-      CHECK_EQUAL(chainrule_last_error()->status, CHAINRULE_NON_FINITE);
-    CHECK(read_w(model) == 1);
-    REQUIRE_OK(chainrule_context_zero_gradients(context));
-    REQUIRE_OK(chainrule_context_forward(context, &small, 1));
-    REQUIRE_OK(chainrule_context_backward(context, NULL));
-    before = read_w(model);
-    SUCCEEDS(chainrule_optimizer_step(optimizer, context));
-    after = read_w(model);
-    CHECK(isfinite(after) && after < before);
-    chainrule_optimizer_free(optimizer);
-    chainrule_context_free(context);
-    chainrule_model_free(model);
+  for (i = 0; i < sizeof texts / sizeof *texts; i++) overflowing_gradient(texts[i]);
+  rank = 2;
+  for (i = 0; (kind = chainrule_catalog_kind(CHAINRULE_OPTIMIZERS, i)) != NULL; i++) {
+    char text[60];
+    if (strcmp(kind, "lbfgs") == 0) continue; /* takes no steps by hand: lbfgs.c */
+    snprintf(text, sizeof text, "%s lr=0.5", kind);
+    overflowing_gradient(text);
   }
+  rank = 1;
 }
 
 /* Finite gradients, but a step that makes the weight infinite or NaN: nothing moves. */

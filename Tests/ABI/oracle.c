@@ -298,7 +298,25 @@ static void optimizer_in(chainrule_dtype dtype) {
   free(gradient.data);
 }
 
+/* A case tells about every kind in it, but for those that hold its numbers. */
+static void note_errors(void) {
+  char kind[100];
+  int i, k;
+  const char *text = current.optimizer[0] ? current.optimizer : current.loss;
+  const char *holders = " input parameter constant ";
+  for (i = 0; i < current.node_count && !current.loss[0]; i++) {
+    for (k = 0; k < i && strcmp(current.nodes[k][0], current.nodes[i][0]) != 0; k++) continue;
+    snprintf(kind, sizeof kind, " %s ", current.nodes[i][0]);
+    if (k == i && (strstr(holders, kind) == NULL || strcmp(current.nodes[current.node_count - 1][0], current.nodes[i][0]) == 0))
+      error_note(CHAINRULE_LAYERS, current.nodes[i][0], &oracle_errors);
+  }
+  if (!current.loss[0]) return;
+  snprintf(kind, sizeof kind, "%.*s", (int)strcspn(text, " ;"), text);
+  error_note(current.optimizer[0] ? CHAINRULE_OPTIMIZERS : CHAINRULE_LOSSES, kind, &oracle_errors);
+}
+
 static void run_current(void) {
+  oracle_errors = error_nothing;
   void (*body)(chainrule_dtype) = current.optimizer[0] ? optimizer_in : current.loss[0] ? loss_in : layer_in;
   body(CHAINRULE_FLOAT64);
   body(CHAINRULE_FLOAT32);
@@ -420,6 +438,7 @@ int main(int argc, char **argv) {
     while (oracle_read(file, &current)) {
       meet_current();
       test_run(current.name, run_current);
+      note_errors();
       oracle_free(&current);
     }
     fclose(file);
@@ -431,5 +450,8 @@ int main(int argc, char **argv) {
     return 2;
   }
   if (argc <= 2) RUN(covered);
+  error_print(CHAINRULE_LAYERS);
+  error_print(CHAINRULE_LOSSES);
+  error_print(CHAINRULE_OPTIMIZERS);
   return test_finish();
 }

@@ -2,6 +2,7 @@
 #ifndef CHAINRULE_TEST_ORACLE_H
 #define CHAINRULE_TEST_ORACLE_H
 
+#include "error_table.h"
 #include "support.h"
 
 enum { ORACLE_MOST = 48, ORACLE_FEW = 4 };
@@ -158,7 +159,11 @@ static inline double oracle_number(const chainrule_array *array, size_t index) {
 
 /* float64: 1e-10 relative (numbers a thousand times smaller than the tensor's largest count as that
    large). float32: four times PyTorch's own error, and two roundings of the largest number. */
+static ErrorRow oracle_errors; /* of the case */
+
 static inline void oracle_compare(const OracleTensor *expected, const chainrule_array *got, const char *what) {
+  const int narrow = got->dtype == CHAINRULE_FLOAT32;
+  const int column = narrow ? ERROR_FLOAT32 : strstr(what, "gradient") ? ERROR_GRADIENT : ERROR_OUTPUT;
   double largest = 0, worst = 0, worst_allowed = 0;
   size_t i, at = 0;
   int bad = 0;
@@ -168,8 +173,11 @@ static inline void oracle_compare(const OracleTensor *expected, const chainrule_
     double number = oracle_number(got, i), wanted = expected->values[i], allowed;
     if (isnan(wanted) && isnan(number)) continue;
     if (isinf(wanted) && number == wanted) continue;
-    if (got->dtype != CHAINRULE_FLOAT32) allowed = 1e-10 * fmax(fabs(wanted), 1e-3 * largest) + 1e-300;
-    else allowed = 4 * expected->error + 2 * 1.2e-7 * largest + 1e-44;
+    if (narrow) allowed = 4 * expected->error + 2 * 1.2e-7 * largest + 1e-44;
+    else allowed = 1e-10 * fmax(fabs(wanted), 1e-3 * largest) + 1e-300;
+    /* In float32, multiples of PyTorch's own error, or of one rounding of the largest number if that is larger. */
+    error_meet(&oracle_errors, column,
+               fabs(number - wanted) / (narrow ? fmax(expected->error, 6e-8 * largest) + 1e-44 : fmax(fabs(wanted), 1e-3 * largest) + 1e-300));
     if (!(fabs(number - wanted) <= allowed)) {
       bad++;
       if (!(fabs(number - wanted) <= worst)) worst = fabs(number - wanted), worst_allowed = allowed, at = i;

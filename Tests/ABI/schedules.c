@@ -1,4 +1,5 @@
 /* Schedules: PyTorch's learning rates step by step, in loops of one's own, in fit and over checkpoints; their text. */
+#include "error_table.h"
 #include "files.h"
 
 static const char *path = "Tests/Oracle/schedule_values.txt";
@@ -25,7 +26,8 @@ static void one(const char *text, double base, const double *seen, const double 
   chainrule_model *model = number();
   chainrule_trainer *trainer = NULL;
   int per_step = strstr(text, "per=step") != NULL || (strstr(text, "per=epoch") == NULL && (strncmp(text, "one_cycle", 9) == 0 || strncmp(text, "cyclic", 6) == 0));
-  char optimizer[60];
+  char optimizer[60], kind[60];
+  ErrorRow row = error_nothing;
   int t;
   snprintf(optimizer, sizeof optimizer, "sgd lr=%.17g", base);
   REQUIRE_OK(chainrule_trainer_create(model, "none", optimizer, &trainer));
@@ -34,6 +36,7 @@ static void one(const char *text, double base, const double *seen, const double 
     double lr = rate(trainer);
     if (!(fabs(lr - rates[t]) <= 1e-12 * (base + fabs(rates[t]))))
       test_fail(__FILE__, __LINE__, "%s after %d: %.17g, PyTorch says %.17g", text, t, lr, rates[t]);
+    error_meet(&row, ERROR_OUTPUT, fabs(lr - rates[t]) / (base + fabs(rates[t])));
     if (t == STEPS) break;
     SUCCEEDS(chainrule_trainer_step(trainer, NULL, NULL, NULL, NULL));
     if (!per_step || t % 5 == 4) SUCCEEDS(chainrule_trainer_end_epoch(trainer, seen[t]));
@@ -45,6 +48,8 @@ static void one(const char *text, double base, const double *seen, const double 
       REQUIRE_OK(chainrule_trainer_load(test_path("schedule"), &model, &trainer));
     }
   }
+  snprintf(kind, sizeof kind, "%.*s", (int)strcspn(text, " "), text);
+  if (!checkpoint) error_note(CHAINRULE_SCHEDULES, kind, &row);
   chainrule_trainer_free(trainer);
   chainrule_model_free(model);
 }
@@ -171,6 +176,7 @@ int main(int argc, char **argv) {
   RUN(the_rates_of_pytorch);
   RUN(text_refused);
   RUN(in_fit);
+  error_print(CHAINRULE_SCHEDULES);
   test_remove_folder();
   return test_finish();
 }

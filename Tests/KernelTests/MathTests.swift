@@ -168,13 +168,13 @@ struct Worst {
             }
         }
         for (name, errors) in worst {
-            let limit = elementary.first { "\($0.function)" == name }?.limit ?? 4
+            let limit = elementary.first { "\($0.function)" == name }?.limit ?? (name == "lgamma" ? 2.5 : 4)
             for (n, level) in testedLevels.enumerated() {
                 if reporting { print("oracle \(name) \(level): \(errors[n].error) ulp at \(errors[n].at)") }
                 #expect(errors[n].error <= limit, "\(name) \(level) at \(errors[n].at)")
             }
         }
-        #expect(worst.count == 16)
+        #expect(worst.count == 17)
     }
 
     @Test(arguments: [2.5, -0.7, 1 / 3.0, 17.25, 0.001, -1, 5, -3, 0.5, 1e10, 2, 3])

@@ -193,13 +193,33 @@ def complementary_error():
         mp.mpf("0.00133"), mp.mpf("0.0625"), range(14))
 
 
+def gamma_functions():
+    one = lambda t: mp.loggamma(1 + t) / t if t else -mp.euler
+    two = lambda t: mp.loggamma(2 + t) / t if t else 1 - mp.euler
+    interpolate("lgamma(1+t) = t p(t), |t| < 0.5", one, mp.mpf("-0.5001"), mp.mpf("0.5001"), 28)
+    interpolate("lgamma(2+t) = t p(t), -0.625 < t < 0.5", two, mp.mpf("-0.6251"), mp.mpf("0.5001"), 21)
+
+    def remainder(z):
+        x = 1 / mp.sqrt(z)
+        return (mp.loggamma(x) - (x - mp.mpf("0.5")) * (mp.log(x) - 1) - (mp.log(2 * mp.pi) - 1) / 2) * x
+
+    def slope(z):
+        x = 1 / mp.sqrt(z)
+        return (mp.log(x) - 1 / (2 * x) - mp.digamma(x)) / z
+
+    fit("lgamma(x) = (x-0.5)(log x - 1) + (log(2 pi) - 1)/2 + p(1/x^2)/x, x > 8", "double", remainder, lambda z: mp.mpf(1),
+        mp.mpf("1e-6"), mp.mpf(1) / 64, range(7))
+    fit("digamma(x) = log x - 1/(2x) - p(1/x^2)/x^2, x > 6", "double", slope, lambda z: mp.mpf(1), mp.mpf("1e-6"), mp.mpf(1) / 36, range(8))
+
+
 def mp_pi(bits):
     mp.mp.prec = bits
     return +mp.pi
 
 
 GROUPS = {"exp": exponential, "log": logarithm, "erf": error_function, "sin": trigonometric,
-          "atan": inverse_tangent, "erfc": complementary_error}
+          "atan": inverse_tangent, "erfc": complementary_error,
+          "gamma": gamma_functions}
 
 if __name__ == "__main__":
     for group in sys.argv[1:] or GROUPS:

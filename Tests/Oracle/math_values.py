@@ -59,6 +59,8 @@ def main():
         limit = min(700 / abs(exponent), 700)
         arguments = [math.exp(v) for v in uniform(-limit, limit, 60)] + [math.exp(v) for v in uniform(-limit / 50, limit / 50, 20)]
         emit(f"power {exponent!r}", lambda x, e=exponent: mp.power(x, mp.mpf(e)), arguments)
+    mp.mp.prec = 300
+    emit("lgamma", mp.loggamma, uniform(0, 3, 300) + uniform(3, 30, 100) + list(geometric(r, 1e-300, 1e300, 100, (1,))))
 
 
 main()

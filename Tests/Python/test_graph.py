@@ -129,9 +129,8 @@ def test_sequential_finds_its_input():
     assert cr.Sequential(cr.Flatten(), cr.Linear(6, 2), input_shape=(2, 3)).output_shapes == [(-1, 2)]
     assert cr.Sequential([cr.Linear(5, 2), cr.ReLU()]).output_shapes == [(-1, 2)]
     assert cr.Sequential(cr.ReLU(), input_shape=3).input_shapes == [(-1, 3)]
-    for bad in ((), (cr.ReLU(),), (cr.Flatten(), cr.Linear(6, 2))):
-        with pytest.raises(ValueError):
-            cr.Sequential(*bad)
+    with pytest.raises(ValueError):
+        cr.Sequential()
     for bad in ((cr.ReLU,), ("relu",), (cr.Linear(2, 2), cr.Input((2,)))):
         with pytest.raises(TypeError):
             cr.Sequential(*bad)

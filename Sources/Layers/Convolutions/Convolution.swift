@@ -38,9 +38,11 @@ extension ConvolutionLayer {
         try ConvolutionSettings(attributes, rank: rank, kind: kind, isTransposed: false)
     }
     static var documentation: String {
-        "y[o, p] = bias[o] + the sum over channels c and taps k of weight[o, c, k] x[c, p * stride + k * dilation - padding], over \(rank) dimension\(rank == 1 ? "" : "s") of space"
+        "y[o, p] = bias[o] + the sum over channels c and taps k of weight[o, c, k] x[c, p * stride + k * dilation - padding], over \(rank) dimension\(rank == 1 ? "" : "s") of space; weight and bias are parameters unless they are inputs"
     }
     static var attributes: [AttributeSpecification] { ConvolutionSettings.attributes(isTransposed: false) }
+    static var inputCount: ClosedRange<Int> { 1...3 }
+    static var inputRoles: [String] { ConvolutionSettings.inputRoles }
     static var parameterShapes: [(name: String, shape: String)] {
         [
             ("weight", "[out_channels, in_channels / groups, kernel_size...]"),
@@ -50,6 +52,7 @@ extension ConvolutionLayer {
 
     func outputShapes(_ inputs: [Shape]) throws(ChainruleError) -> [Shape] {
         let input = try settings.read(inputs[0])
+        try settings.checkGiven(inputs, settings.outChannels, input.channels / settings.groups)
         return [
             settings.output(inputs[0], channels: settings.outChannels, sizes: try settings.window.positions(input.sizes, kind: Self.kind))
         ]
@@ -60,19 +63,19 @@ extension ConvolutionLayer {
     }
 
     func forward(_ emit: Emitter) {
-        guard let weight = emit.parameter("weight"), let space = space(emit) else { return }
+        guard let weight = settings.weight(emit), let space = space(emit) else { return }
         emit.program.convolve(
-            emit.input(), weights: weight, bias: emit.parameter("bias"), into: emit.output(), space, outputs: outputs)
+            emit.input(), weights: weight, bias: settings.bias(emit), into: emit.output(), space, outputs: outputs)
     }
 
     // dw = dy . matrix^T, db = the sum of dy over positions, dx: each position's w^T dy, added where it reads.
     func backward(_ emit: Emitter) {
-        guard let weight = emit.parameter("weight"), let space = space(emit) else { return }
+        guard let weight = settings.weight(emit), let space = space(emit) else { return }
         let dy = emit.outputGradient()
-        if let gradient = emit.parameterGradient("weight") {
+        if let gradient = settings.weightGradient(emit) {
             emit.program.convolveWeights(dy, emit.input(), into: gradient, space, outputs: outputs)
         }
-        if let gradient = emit.parameterGradient("bias") {
+        if let gradient = settings.biasGradient(emit) {
             emit.program.sumChannels(
                 dy, samples: space.samples, channels: settings.outChannels, positions: space.positionCount, into: gradient)
         }

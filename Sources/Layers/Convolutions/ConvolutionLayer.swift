@@ -11,6 +11,9 @@ struct ConvolutionSettings: Sendable {
     let outChannels: Int
     let groups: Int
     let hasBias: Bool
+    /// Which inputs weight and bias are, if they are no parameters.
+    let weightInput: Int?
+    let biasInput: Int?
     /// Transposed: more elements behind the output.
     let outputPadding: [Int]
     private let weightInitializer: String
@@ -34,10 +37,15 @@ struct ConvolutionSettings: Sendable {
         hasBias = attributes.boolean("bias")
         weightInitializer = attributes.text("weight_init")
         biasInitializer = attributes.text("bias_init")
+        weightInput = attributes.input("weight")
+        biasInput = attributes.input("bias")
         outputPadding =
             isTransposed
             ? try ConvolutionWindow.numbers(attributes, "output_padding", rank: rank, least: 0, kind: kind)
             : Array(repeating: 0, count: rank)
+        guard hasBias || biasInput == nil else {
+            throw ChainruleError(.attribute, "\(kind)'s bias", expected: "true, as the bias is an input", got: "false")
+        }
         guard outChannels % groups == 0 else {
             throw ChainruleError(
                 .attribute, "\(kind)'s out_channels", expected: "a multiple of groups (\(groups))", got: "\(outChannels)")
@@ -111,20 +119,51 @@ struct ConvolutionSettings: Sendable {
         Shape(input.dimensions.dropLast(rank + 1) + [channels] + sizes)
     }
 
+    static let inputRoles = ["input", "weight", "bias"]
+
     /// The weight's first two sizes are given, the kernel's follow.
+    func checkGiven(_ inputs: [Shape], _ first: Int, _ second: Int) throws(ChainruleError) {
+        let weight = Shape([first, second] + window.kernel)
+        if let weightInput, inputs[weightInput] != weight {
+            throw ChainruleError(.shape, "\(kind)'s weight", expected: "\(weight)", got: "\(inputs[weightInput])")
+        }
+        if let biasInput, inputs[biasInput] != [outChannels] {
+            throw ChainruleError(.shape, "\(kind)'s bias", expected: "[\(outChannels)]", got: "\(inputs[biasInput])")
+        }
+    }
+
     func parameters(_ first: Int, _ second: Int) throws(ChainruleError) -> [ParameterSpecification] {
         let shape = try Shape([first, second] + window.kernel).validated(what: "\(kind)'s weight")
         let fanIn = second * window.taps
         let fanOut = first * window.taps
-        var list = [
-            ParameterSpecification(
-                "weight", shape, try Initializer(weightInitializer, fanIn: fanIn, fanOut: fanOut, what: "attribute weight_init"))
-        ]
-        if hasBias {
+        var list: [ParameterSpecification] = []
+        if weightInput == nil {
+            list.append(
+                ParameterSpecification(
+                    "weight", shape, try Initializer(weightInitializer, fanIn: fanIn, fanOut: fanOut, what: "attribute weight_init")))
+        }
+        if hasBias && biasInput == nil {
             list.append(
                 ParameterSpecification(
                     "bias", [outChannels], try Initializer(biasInitializer, fanIn: fanIn, fanOut: fanOut, what: "attribute bias_init")))
         }
         return list
+    }
+}
+
+/// Weight and bias: parameters, or inputs.
+extension ConvolutionSettings {
+    func weight(_ emit: Emitter) -> Value? { weightInput.map { emit.input($0) } ?? emit.parameter("weight") }
+
+    func bias(_ emit: Emitter) -> Value? { biasInput.map { emit.input($0) } ?? emit.parameter("bias") }
+
+    /// Where the gradient goes, if anybody wants it.
+    func weightGradient(_ emit: Emitter) -> Value? { gradient(emit, weightInput, "weight") }
+
+    func biasGradient(_ emit: Emitter) -> Value? { gradient(emit, biasInput, "bias") }
+
+    private func gradient(_ emit: Emitter, _ input: Int?, _ name: String) -> Value? {
+        guard let input else { return emit.parameterGradient(name) }
+        return emit.needsInputGradient(input) ? emit.inputGradient(input) : nil
     }
 }

@@ -39,9 +39,11 @@ extension TransposedConvolutionLayer {
         try ConvolutionSettings(attributes, rank: rank, kind: kind, isTransposed: true)
     }
     static var documentation: String {
-        "the gradient of conv\(rank)d as a layer: weight[c, o, k] x[c, p], summed over c, is added to y[o, p * stride + k * dilation - padding], and bias[o] to all"
+        "the gradient of conv\(rank)d as a layer: weight[c, o, k] x[c, p], summed over c, is added to y[o, p * stride + k * dilation - padding], and bias[o] to all; weight and bias are parameters unless they are inputs"
     }
     static var attributes: [AttributeSpecification] { ConvolutionSettings.attributes(isTransposed: true) }
+    static var inputCount: ClosedRange<Int> { 1...3 }
+    static var inputRoles: [String] { ConvolutionSettings.inputRoles }
     static var parameterShapes: [(name: String, shape: String)] {
         [
             ("weight", "[in_channels, out_channels / groups, kernel_size...]"),
@@ -51,6 +53,7 @@ extension TransposedConvolutionLayer {
 
     func outputShapes(_ inputs: [Shape]) throws(ChainruleError) -> [Shape] {
         let input = try settings.read(inputs[0])
+        try settings.checkGiven(inputs, input.channels, settings.outChannels / settings.groups)
         let sizes = try settings.window.image(input.sizes, more: settings.outputPadding, kind: Self.kind)
         return [settings.output(inputs[0], channels: settings.outChannels, sizes: sizes)]
     }
@@ -60,19 +63,19 @@ extension TransposedConvolutionLayer {
     }
 
     func forward(_ emit: Emitter) {
-        guard let weight = emit.parameter("weight"), let space = space(emit) else { return }
+        guard let weight = settings.weight(emit), let space = space(emit) else { return }
         emit.program.convolveBack(
-            emit.input(), weights: weight, bias: emit.parameter("bias"), into: emit.output(), space, outputs: inputs(emit))
+            emit.input(), weights: weight, bias: settings.bias(emit), into: emit.output(), space, outputs: inputs(emit))
     }
 
     // dw = x . matrix of dy^T, db = the sum of dy over the image, dx = w . matrix of dy
     func backward(_ emit: Emitter) {
-        guard let weight = emit.parameter("weight"), let space = space(emit) else { return }
+        guard let weight = settings.weight(emit), let space = space(emit) else { return }
         let dy = emit.outputGradient()
-        if let gradient = emit.parameterGradient("weight") {
+        if let gradient = settings.weightGradient(emit) {
             emit.program.convolveWeights(emit.input(), dy, into: gradient, space, outputs: inputs(emit))
         }
-        if let gradient = emit.parameterGradient("bias") {
+        if let gradient = settings.biasGradient(emit) {
             emit.program.sumChannels(
                 dy, samples: space.samples, channels: settings.outChannels, positions: space.imageCount, into: gradient)
         }

@@ -1,4 +1,5 @@
-// Exponentials and logarithms to other bases and near 0, powers with fixed exponents, the error function.
+// Exponentials and logarithms to other bases and near 0, powers with fixed exponents, the error function, the gamma
+// function's logarithm.
 
 import KernelInterface
 import Tensors
@@ -70,5 +71,12 @@ struct Erfc: UnaryLayer {
     static let kind = "erfc"
     static let documentation = "1 - erf(x), with full precision far out, element by element"
     let function = UnaryFunction.erfc
+    init(_ attributes: Attributes) throws(ChainruleError) {}
+}
+
+struct LogGamma: UnaryLayer {
+    static let kind = "lgamma"
+    static let documentation = "the logarithm of the gamma function's magnitude, element by element; infinite at 0 and the negative whole numbers"
+    let function = UnaryFunction.lgamma
     init(_ attributes: Attributes) throws(ChainruleError) {}
 }

@@ -1,33 +1,34 @@
-// Part of a dimension: start, end and step as in Python, with a positive step; or one element of it, by its
-// index. As in NumPy a range is cut at the dimension's ends, while an index beyond them is an error.
+// Part of a dimension: start, end and step as in Python; or one element of it, by its index. As in NumPy a range
+// is cut at the dimension's ends, while an index beyond them is an error.
 
 import Tensors
 
 struct Slice: Layer {
     static let kind = "slice"
     static let passesIntegers = true
-    static let documentation = "elements start, start+step, ... before end of dimension dim, or its one element index without the dimension; negative numbers count from the end"
+    static let documentation = "elements start, start+step, ... before end of dimension dim, or its one element index without the dimension; negative numbers count from the end; a negative step goes backwards, from the last element to the first"
     static let attributes = [
         AttributeSpecification("dim", .integer(.any), default: "1", "the dimension; the batch is 0"),
-        AttributeSpecification("start", .integer(.any), default: "0", "first index"),
-        AttributeSpecification("end", .integer(.any), optional: true, "one past the last index"),
-        AttributeSpecification("step", .integer(.sizes), default: "1", "distance"),
+        AttributeSpecification("start", .integer(.any), optional: true, "first index; without it where the step begins"),
+        AttributeSpecification("end", .integer(.any), optional: true, "one past the last index; without it where the step ends"),
+        AttributeSpecification("step", .integer(-(1 << 40)...(1 << 40)), default: "1", "distance; not 0"),
         AttributeSpecification("index", .integer(.any), optional: true, "instead of the others: the one element"),
     ]
 
     let dimension: Int
-    let start: Int
+    let start: Int?
     let end: Int?
     let step: Int
     let index: Int?
 
     init(_ attributes: Attributes) throws(ChainruleError) {
         dimension = attributes.integer("dim")
-        start = attributes.integer("start")
+        start = attributes.has("start") ? attributes.integer("start") : nil
         end = attributes.has("end") ? attributes.integer("end") : nil
         step = attributes.integer("step")
         index = attributes.has("index") ? attributes.integer("index") : nil
-        guard index == nil || (start == 0 && end == nil && step == 1) else {
+        guard step != 0 else { throw ChainruleError(.attribute, "slice's step", expected: "a number that is not 0", got: "0") }
+        guard index == nil || (start == nil && end == nil && step == 1) else {
             throw ChainruleError(
                 .attribute, "slice's index", expected: "index alone, or start, end and step", got: "\"\(attributes.text)\"")
         }
@@ -36,14 +37,16 @@ struct Slice: Layer {
     /// First index and number of elements.
     private func range(_ size: Int) -> (first: Int, count: Int) {
         if let index { return (index < 0 ? index + size : index, 1) }
+        // Backwards the ends are the last element and the place before the first.
+        let (least, most) = step > 0 ? (0, size) : (-1, size - 1)
         func place(_ index: Int) -> Int {
-            if index >= size { return size }
-            if index >= 0 { return index }
-            return index < -size ? 0 : index + size
+            if index >= 0 { return min(index, most) }
+            return index < -size ? least : index + size
         }
-        let first = place(start)
-        let last = place(end ?? size)
-        return (first, last > first ? (last - first - 1) / step + 1 : 0)
+        let first = start.map(place) ?? (step > 0 ? least : most)
+        let last = end.map(place) ?? (step > 0 ? most : least)
+        let distance = step > 0 ? last - first : first - last
+        return (distance > 0 ? first : 0, distance > 0 ? (distance - 1) / abs(step) + 1 : 0)
     }
 
     func outputShapes(_ inputs: [Shape]) throws(ChainruleError) -> [Shape] {
@@ -88,7 +91,7 @@ struct Slice: Layer {
         guard let axis = try? shape.axis(dimension) else { return (shape.strides, 0) }
         var strides = shape.strides
         let offset = range(shape[axis]).first * strides[axis]
-        strides[axis] *= min(step, max(shape[axis], 1))
+        strides[axis] *= max(-max(shape[axis], 1), min(step, max(shape[axis], 1)))
         if index != nil { strides.remove(at: axis) }
         return (strides, offset)
     }

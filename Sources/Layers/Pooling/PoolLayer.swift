@@ -11,15 +11,16 @@ protocol PoolLayer: Layer {
 }
 
 extension PoolLayer {
-    func outputShapes(_ inputs: [Shape]) throws(ChainruleError) -> [Shape] {
-        let input = inputs[0]
+    func outputShapes(_ inputs: [Shape]) throws(ChainruleError) -> [Shape] { [try outputShape(inputs[0])] }
+
+    func outputShape(_ input: Shape) throws(ChainruleError) -> Shape {
         try checkImage(input, rank: Self.rank, kind: Self.kind)
         let positions = try positions(Array(input.dimensions.suffix(Self.rank)))
         guard positions.allSatisfy({ $0 <= PoolWindow.most }) else {
             throw ChainruleError(
                 .shape, "\(Self.kind)'s output", expected: "at most \(PoolWindow.most) windows along a dimension", got: "\(positions)")
         }
-        return [Shape(input.dimensions.dropLast(Self.rank) + positions)]
+        return Shape(input.dimensions.dropLast(Self.rank) + positions)
     }
 
     func forward(_ emit: Emitter) {
@@ -48,7 +49,7 @@ extension PoolLayer {
 }
 
 /// One call's tables and pieces.
-private struct PoolWork {
+struct PoolWork {
     let space: Value
     let intervals: Value
     let planes: Int

@@ -195,6 +195,8 @@ def _function(entry: Entry) -> list[str]:
     is_binary = len(attributes) < len(entry.attributes)
     if is_binary:
         inputs = [f"{name}: Any" for name in names]
+    elif entry.most_inputs == 0:
+        inputs = []
     elif entry.most_inputs is None or not names:
         names, inputs = ["inputs"], ["inputs: Sequence[Any]"]
     else:
@@ -202,6 +204,8 @@ def _function(entry: Entry) -> list[str]:
     optional = [] if is_binary or names == ["inputs"] else names[entry.least_inputs:]
     arguments = inputs + [f"{name}: Any = None" for name in optional]
     arguments += (["*"] if optional and attributes else []) + [item for item in _arguments(attributes) if not optional or item != "*"]
+    if entry.parameters:  # and the first part of their names
+        arguments += (["*"] if "*" not in arguments else []) + ["name: Optional[str] = None"]
     result = "Node" if len(entry.outputs) == 1 else "tuple[Node, ...]"
     lines = ["", ""] + _signature(f"def {entry.kind}", arguments, f" -> {result}:") + _docstring(entry, "    ", True)
     if is_binary:
@@ -210,7 +214,10 @@ def _function(entry: Entry) -> list[str]:
         # A number in place of the last input is an attribute.
         lines += [f"    if is_number({optional[-1]}):", f"        value, {optional[-1]} = float({optional[-1]}), None"]
     values = "{" + ", ".join(f"{item.name!r}: {item.name}" for item in attributes) + "}"
-    if names == ["inputs"]:
+    if entry.parameters:
+        given = "".join(f"{name}, " for name in names)
+        call = f"apply({entry.kind!r}, {values}, {entry.inputs!r}, ({given}), {entry.outputs!r}, name)"
+    elif names == ["inputs"]:
         call = f"apply({entry.kind!r}, {values}, (), tuple(inputs), {entry.outputs!r})"
     else:
         given = ", ".join(names) + ","

@@ -284,7 +284,7 @@ def _index(node: Node, index: Any) -> Node:
         if not isinstance(item, slice):
             raise TypeError(f"a symbolic node is indexed with whole numbers and slices; got {item!r}")
         if item != slice(None):
-            attributes = {"dim": dim, "start": item.start or 0, "end": item.stop, "step": item.step}
+            attributes = {"dim": dim, "start": item.start, "end": item.stop, "step": item.step}
             node = Node("slice", attributes, (node,))
         dim += 1
     return node
