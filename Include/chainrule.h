@@ -439,7 +439,8 @@ typedef struct chainrule_loss_definition {
                       const chainrule_array *gradients);
   /* A loss composed of operations, which needs no gradient: adds to a model that has the predictions and targets as
      inputs (chainrule_model_input_info tells their shapes) and sets *losses to a node of shape [batch] or
-     [batch, ...], of which mean takes the mean. No samples may mix, and nothing in it is trained. */
+     [batch, ...], of which mean takes the mean. No samples may mix, and nothing in it is trained. Called when the
+     loss is given its predictions, not at each step; but each step takes a little memory. */
   int32_t (*compose)(void *user, const char *attributes, chainrule_model *model, const chainrule_node *predictions,
                      size_t prediction_count, const chainrule_node *targets, size_t target_count,
                      chainrule_node *losses);

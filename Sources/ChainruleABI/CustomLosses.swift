@@ -73,13 +73,14 @@ private struct LossHost: @unchecked Sendable {
         var inputs = call.predictions.map { view($0, real) } + call.targets.map { view($0.shape, $0.isLabels ? .int32 : real) }
         var slopes = call.predictions.map { view($0, real) }
         let context = try? Context(model: try compose(call.text, real, call.predictions, call.targets))
+        var losses = ArrayView(nil, real, context.map { $0.model.nodes[$0.model.outputs[0]].outputShape.with(batch: rows).dimensions } ?? [])
         return CustomWork(owner: "loss \(kind)") { pointers, _ in
             for index in inputs.indices { inputs[index].data = pointers[index] }
             guard let context else { return false }
             do throws(ChainruleError) {
-                let output = context.model.nodes[context.model.outputs[0]].outputShape.with(batch: rows)
+                losses.data = pointers[inputs.count]
                 try inputs.withUnsafeBufferPointer { (list) throws(ChainruleError) in try context.forward(list, isTraining: false) }
-                try context.output(0, to: ArrayView(pointers[inputs.count], real, output.dimensions))
+                try context.output(0, to: losses)
                 guard call.wantsGradients else { return true }
                 try context.backward(nil)
                 for index in slopes.indices {
