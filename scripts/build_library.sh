@@ -13,14 +13,19 @@ started=$SECONDS
 toolchain=$(dirname "$(dirname "$(readlink -f "$swift")")")
 archive=$toolchain/lib/swift_static/linux/libswiftCore.a
 runtime=$PWD/build/runtime
-if [ ! "$runtime/Swift.o" -nt "$archive" ] || [ ! "$runtime/Swift.o" -nt scripts/unretain.c ]; then
-  mkdir -p "$runtime"
-  "$toolchain/bin/clang" -O1 scripts/unretain.c -o "$runtime/unretain"
-  (cd "$runtime" && rm -f Swift.o && "$toolchain/bin/llvm-ar" x "$archive" Swift.o && mv Swift.o new.o)
-  "$runtime/unretain" "$runtime/new.o"
-  mv "$runtime/new.o" "$runtime/Swift.o"
+make_runtime() {
+  [ "$runtime/Swift.o" -nt "$archive" ] && [ "$runtime/Swift.o" -nt scripts/unretain.c ] && return
+  rm -f "$runtime/Swift.o"
+  mkdir -p "$runtime" &&
+    "$toolchain/bin/clang" -O1 scripts/unretain.c -o "$runtime/unretain" &&
+    (cd "$runtime" && "$toolchain/bin/llvm-ar" x "$archive" Swift.o && mv Swift.o new.o) &&
+    "$runtime/unretain" "$runtime/new.o" && mv "$runtime/new.o" "$runtime/Swift.o"
+}
+if make_runtime; then
+  export CHAINRULE_SWIFT_OBJECT=$runtime/Swift.o
+else
+  echo "this toolchain's runtime can't be made smaller; the library will be 1.8 MB larger" >&2
 fi
-export CHAINRULE_SWIFT_OBJECT=$runtime/Swift.o
 
 # shellcheck disable=SC2086 # SWIFT_FLAGS is a list
 if ! "$swift" build -c release ${SWIFT_FLAGS:-} >build/swift-build.log 2>&1; then
