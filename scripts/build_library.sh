@@ -27,6 +27,11 @@ else
   echo "this toolchain's runtime can't be made smaller; the library will be 1.8 MB larger" >&2
 fi
 
+# Where the C library can read packed relocations, the library has them, unless it is to run elsewhere (PORTABLE=1).
+if [ -z "${PORTABLE:-}" ] && printf '%s\n' 2.36 "$(getconf GNU_LIBC_VERSION | cut -d ' ' -f 2)" | sort -VC; then
+  export CHAINRULE_PACKED=1
+fi
+
 # shellcheck disable=SC2086 # SWIFT_FLAGS is a list
 if ! "$swift" build -c release ${SWIFT_FLAGS:-} >build/swift-build.log 2>&1; then
   grep -E '^[^ ]*: error:|^error:' build/swift-build.log | sort -u | head -n 20 >&2 || tail -n 20 build/swift-build.log >&2
