@@ -81,6 +81,8 @@ def platform_tag(path):
     limits = dict(newest)
     for name, version in re.findall(r"Name: (GLIBC|GLIBCXX|CXXABI|GCC)_([\d.]+)", text):
         newest[name] = max(newest[name], tuple(map(int, version.split("."))))
+    if "GLIBC_ABI_DT_RELR" in text:  # packed relocations
+        newest["GLIBC"] = max(newest["GLIBC"], (2, 36))
     needed = set(re.findall(r"\(NEEDED\).*\[(.+)\]", text))
     allowed = {"libc.so.6", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6", "ld-linux-x86-64.so.2"}
     glibc = newest.pop("GLIBC")
