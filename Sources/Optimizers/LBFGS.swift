@@ -13,9 +13,9 @@ public struct LBFGS: Optimizer {
         "L-BFGS: a quasi-Newton method for full batches, which evaluates the loss several times a step (Nocedal 1980)"
     static public let attributes = [
         OptimizerAttribute.lr("1"),
-        AttributeSpecification("max_iter", .integer(1...(1 << 30)), default: "20", "iterations of a step"),
+        AttributeSpecification("max_iter", .integer(1...(1 << 40)), default: "20", "iterations of a step"),
         AttributeSpecification(
-            "max_eval", .integer(0...(1 << 30)), default: "0", "evaluations of the loss in a step after which no iteration begins; 0: max_iter * 5 / 4"),
+            "max_eval", .integer(0...(1 << 40)), default: "0", "evaluations of the loss in a step after which no iteration begins; 0: max_iter * 5 / 4"),
         AttributeSpecification("tolerance_grad", .real(.notNegative), default: "1e-7", "a step ends when no gradient is larger"),
         AttributeSpecification("tolerance_change", .real(.notNegative), default: "1e-9", "or when the loss or each parameter changes less"),
         AttributeSpecification("history_size", .integer(1...65536), default: "100", "steps that the direction is made from"),
