@@ -20,7 +20,7 @@ SOURCES := Package.swift $(shell find -L Sources Include -type f 2>/dev/null)
 .DELETE_ON_ERROR:
 .PHONY: all demo test bench bench-quick install uninstall clean help packages stage environment
 
-all: $(LIBRARY) ## the library and its headers, into build/ (needs Swift 6.3)
+all: $(LIBRARY) ## the library and its headers, into build/ (needs Swift 6.3; PORTABLE=1: to run with glibc 2.34)
 
 $(LIBRARY): $(SOURCES) scripts/build_library.sh
 	@scripts/build_library.sh $(VERSION)
