@@ -82,14 +82,14 @@ let package = Package(
         .target(
             name: "Graph",
             dependencies: ["Layers", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures"],
-            swiftSettings: coreSmall),
+            swiftSettings: core),
         .target(name: "Checkpoints", dependencies: ["Graph", "Layers", "Optimizers", "Tensors"], swiftSettings: coreSmall),
         .target(
             name: "Training",
             dependencies: [
                 "Graph", "Layers", "Losses", "Optimizers", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures",
             ],
-            swiftSettings: coreSmall),
+            swiftSettings: core),
         .target(
             name: "ChainruleABI",
             dependencies: [

@@ -22,6 +22,9 @@ let runCustomWork: Kernel = { call, _, _, _ in
 }
 
 extension Plan {
+    @inline(__always)
+    var hasCustomWork: Bool { !customWorks.isEmpty }
+
     /// Throws if a function of the host has said no since it was asked last.
     @inline(__always)
     public func checkCustomWork(_ model: Model? = nil) throws(ChainruleError) {

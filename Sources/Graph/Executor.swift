@@ -13,7 +13,9 @@ public final class Executor: @unchecked Sendable {
     /// The model's packed weights, once a plan needs them.
     var packed: Storage?
     private var arena: Storage?
-    private var scratch: Storage?
+    private var scratch: Storage? { didSet { scratchAddress = scratch?.pointer } }
+    /// Its own, so that a step takes no reference to the storage.
+    private var scratchAddress: UnsafeMutableRawPointer?
     private var scratchCount = 0
     private var boundPlans: [Plan] = []
 
@@ -79,7 +81,7 @@ public final class Executor: @unchecked Sendable {
 
     @inline(__always)
     public func run(_ plan: Plan, _ phase: Phase) {
-        plan.run(phase, scratch: scratch?.pointer, scratchCount: plan.needsScratch ? scratchCount : Team.maximumThreads)
+        plan.run(phase, scratch: scratchAddress, scratchCount: plan.needsScratch ? scratchCount : Team.maximumThreads)
     }
 
     /// Runs the forward phase; an index out of range is an error.
@@ -87,21 +89,21 @@ public final class Executor: @unchecked Sendable {
     public func runForward(_ plan: Plan) throws(ChainruleError) {
         run(plan, .forward)
         if plan.checksIndices { try checkIndices() }
-        try plan.checkCustomWork(model)
+        if plan.hasCustomWork { try plan.checkCustomWork(model) }
     }
 
     /// Runs the losses; a host's function may refuse.
     @inline(__always)
     public func runLoss(_ plan: Plan) throws(ChainruleError) {
         run(plan, .loss)
-        try plan.checkCustomWork(model)
+        if plan.hasCustomWork { try plan.checkCustomWork(model) }
     }
 
     /// Runs the backward phase; a host's function may refuse.
     @inline(__always)
     public func runBackward(_ plan: Plan) throws(ChainruleError) {
         run(plan, .backward)
-        try plan.checkCustomWork(model)
+        if plan.hasCustomWork { try plan.checkCustomWork(model) }
     }
 
     /// Throws what the plan's operations have reported.

@@ -6,8 +6,8 @@
 import Layers
 import Tensors
 
-/// What a group of parameters has.
-public struct OptimizerGroup: Sendable {
+/// What a group of parameters has. A class, so that a step takes a reference along, not a copy of all it has.
+public final class OptimizerGroup: Sendable {
     public let optimizer: any Optimizer
     public let lr: Double
     public let isFrozen: Bool
