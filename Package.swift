@@ -97,7 +97,7 @@ let package = Package(
                 "KernelDispatch", "CPUFeatures",
             ],
             exclude: ["exports.map", "sections.ld"],
-            swiftSettings: coreSmall,
+            swiftSettings: core,
             linkerSettings: [
                 .unsafeFlags([
                     "-static-stdlib", "-use-ld=lld", "-Xlinker", "--icf=all",

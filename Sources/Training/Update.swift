@@ -160,11 +160,12 @@ public final class Update: @unchecked Sendable {
         guard let layout else { return false }
         nextLr = lr
         var staysFinite = true
-        for index in layout.groups.indices where !layout.groups[index].isFrozen {
+        for index in layout.groups.indices {
             let group = layout.groups[index]
+            if group.isFrozen { continue }
             let rate = groupRate(group, nextLr)
             let moment = StepMoment(
-                step: step + 1, lr: rate, lastLr: step == 0 ? rate : groupRate(group, lastLr), isDouble: model?.isDouble ?? false)
+                step: step + 1, lr: rate, lastLr: step == 0 ? rate : groupRate(group, lastLr), isDouble: limits.isDouble)
             var scalars = group.optimizer.scalars(moment)
             scalars[7] = choice.clipValue > 0 ? choice.clipValue : .infinity
             plan.setScalars(.update, group: index, scalars, isFirst: step == 0)

@@ -5,6 +5,7 @@
 // copy at hand (Update.applyCarefully).
 
 struct UpdateLimits {
+    let isDouble: Bool
     /// Gradients, past and present, below this need no second look.
     let gradient: Double
     /// How far a step may move a parameter: 2^-3 or less of half the largest distance (2^103 and 2^970),
@@ -14,6 +15,7 @@ struct UpdateLimits {
     let scale: Double
 
     init(isDouble: Bool) {
+        self.isDouble = isDouble
         gradient = isDouble ? 0x1p400 : 0x1p50
         step = isDouble ? 0x1p960 : 0x1p100
         scale = isDouble ? 0x1p624 : 0x1p78
