@@ -25,6 +25,8 @@ public final class Update: @unchecked Sendable {
     /// Tied to this model by the first step.
     public private(set) var model: Model?
     private(set) var layout: UpdateLayout?
+    /// The layout's groups that aren't frozen, without references that a step would have to take.
+    private var activeGroups = UnsafeMutableBufferPointer<(index: Int, largestCount: Int, group: Unmanaged<OptimizerGroup>)>(start: nil, count: 0)
     /// Of an optimizer that evaluates the loss several times a step.
     private(set) var search: QuasiNewton?
     private var plan: Plan?
@@ -46,7 +48,10 @@ public final class Update: @unchecked Sendable {
         lrBits.initialize(to: choice.base.lr.bitPattern)
     }
 
-    deinit { lrBits.deallocate() }
+    deinit {
+        lrBits.deallocate()
+        activeGroups.deallocate()
+    }
 
     public var lr: Double {
         get { Double(bitPattern: cr_load_acquire_64(lrBits)) }
@@ -69,6 +74,13 @@ public final class Update: @unchecked Sendable {
         plan = try Plan(programs.whole())
         accumulation = try programs.accumulation().map { (program) throws(ChainruleError) in try Plan(program) }
         self.layout = layout
+        let active = layout.groups.indices.filter { !layout.groups[$0].isFrozen }
+        activeGroups.deallocate()
+        activeGroups = .allocate(capacity: active.count)
+        for (place, index) in active.enumerated() {
+            activeGroups.initializeElement(
+                at: place, to: (index, layout.largestCount, Unmanaged.passUnretained(layout.groups[index])))
+        }
         limits = UpdateLimits(isDouble: model.isDouble)
         if let settings = choice.base.optimizer as? LBFGS {
             search = try QuasiNewton(settings, model, frozen: layout.frozen)
@@ -157,21 +169,20 @@ public final class Update: @unchecked Sendable {
     /// parameters surely stay finite.
     @inline(__always)
     private func setNumbers(_ plan: Plan) -> Bool {
-        guard let layout else { return false }
         nextLr = lr
         var staysFinite = true
-        for index in layout.groups.indices {
-            let group = layout.groups[index]
-            if group.isFrozen { continue }
-            let rate = groupRate(group, nextLr)
-            let moment = StepMoment(
-                step: step + 1, lr: rate, lastLr: step == 0 ? rate : groupRate(group, lastLr), isDouble: limits.isDouble)
-            var scalars = group.optimizer.scalars(moment)
-            scalars[7] = choice.clipValue > 0 ? choice.clipValue : .infinity
-            plan.setScalars(.update, group: index, scalars, isFirst: step == 0)
-            let largest = group.optimizer.largestStep(scalars, gradient: limits.gradient, elements: layout.largestCount)
-            // NaN is no bound.
-            if !(largest <= limits.step) { staysFinite = false }
+        for active in activeGroups {
+            active.group._withUnsafeGuaranteedRef { group in
+                let rate = groupRate(group, nextLr)
+                let moment = StepMoment(
+                    step: step + 1, lr: rate, lastLr: step == 0 ? rate : groupRate(group, lastLr), isDouble: limits.isDouble)
+                var scalars = group.optimizer.scalars(moment)
+                scalars[7] = choice.clipValue > 0 ? choice.clipValue : .infinity
+                plan.setScalars(.update, group: active.index, scalars, isFirst: step == 0)
+                let largest = group.optimizer.largestStep(scalars, gradient: limits.gradient, elements: active.largestCount)
+                // NaN is no bound.
+                if !(largest <= limits.step) { staysFinite = false }
+            }
         }
         return staysFinite && !(hasLargeMoments ?? lookAtMoments())
     }
