@@ -43,6 +43,8 @@ public func kernel(_ name: KernelName) -> Kernel? {
     case .dropout: dropoutKernel
     case .normForward: normForwardKernel
     case .normBackward: normBackwardKernel
+    case .productBounds: productBoundsKernel
+    case .productDescent: productDescentKernel
     default: nil
     }
 }
