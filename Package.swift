@@ -26,7 +26,7 @@ let levels = isQuick ? baseline : baseline + vectorLevels
 // what is the same.
 let separate = ["-Xfrontend", "-function-sections", "-Xfrontend", "-internalize-at-link"]
 
-// -Ounchecked and whole-module even in debug builds: the loops over elements are only here.
+// -Ounchecked and whole-module: the loops over elements are only here.
 let fast = ["-Ounchecked", "-wmo", "-Xfrontend", "-disable-stack-protector"]
 let kernelTargets: [Target] = levels.map { level in
     .target(

@@ -47,13 +47,14 @@ public struct LBFGS: Optimizer {
 
 extension OptimizerChoice {
     /// A search along a line follows the gradient of the loss itself, for all parameters together.
-    func checkSearch() throws(ChainruleError) {
-        let searched = ([base] + (try singleGroups())).filter { $0.optimizer is LBFGS && !$0.isFrozen }
+    /// - groups: what parameters have that fit one rule alone.
+    func checkSearch(_ groups: [OptimizerGroup]) throws(ChainruleError) {
+        let searched = ([base] + groups).filter { $0.optimizer is LBFGS && !$0.isFrozen }
         guard let first = searched.first else { return }
         func refuse(_ expected: String, _ got: String) -> ChainruleError {
             ChainruleError(.attribute, "the optimizer lbfgs", expected: expected, got: got)
         }
-        guard base.optimizer is LBFGS, searched.count == 1, try singleGroups().allSatisfy({ $0.isFrozen }) else {
+        guard base.optimizer is LBFGS, searched.count == 1, groups.allSatisfy({ $0.isFrozen }) else {
             throw refuse("all parameters together, or groups that are frozen", "\"\(text)\"")
         }
         guard clipNorm == 0, clipValue == 0, accumulate == 1 else {

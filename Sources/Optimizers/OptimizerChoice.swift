@@ -80,13 +80,7 @@ public struct OptimizerChoice: Sendable {
         }
         self.rules = rules
         // What is wrong with a single group is said before there is a model.
-        for number in rules.indices { _ = try group(of: [number]) }
-        try checkSearch()
-    }
-
-    /// What a parameter has that fits one rule alone.
-    func singleGroups() throws(ChainruleError) -> [OptimizerGroup] {
-        try rules.indices.map { (number) throws(ChainruleError) in try group(of: [number]) }
+        try checkSearch(rules.indices.map { (number) throws(ChainruleError) in try group(of: [number]) })
     }
 
     public var hasGroups: Bool { !rules.isEmpty }

@@ -110,11 +110,12 @@ final class QuasiNewton {
             let slope = vectors.dot(gradient(0), direction)
             // It leads downhill no more.
             if !(slope <= -settings.leastChange) { return }
+            let reach = vectors.magnitudes(direction).largest
             start.copyMemory(from: weights, byteCount: model.trainableBytes)
             do throws(ChainruleError) {
                 if settings.searchesLine {
                     let origin = TrialPoint(length: 0, loss: loss, slope: slope, place: 0)
-                    var search = LineSearch(origin: origin, reach: vectors.magnitudes(direction).largest)
+                    var search = LineSearch(origin: origin, reach: reach)
                     let found = try search.run(from: numbers.length) { (length, place) throws(ChainruleError) in
                         try self.trial(length, place, weights, gradients, evaluate)
                     }
@@ -142,7 +143,7 @@ final class QuasiNewton {
                 throw error
             }
             if evaluations >= settings.evaluations || vectors.magnitudes(gradient(place)).largest <= settings.leastGradient { return }
-            if vectors.magnitudes(direction).largest * abs(numbers.length) <= settings.leastChange { return }
+            if reach * abs(numbers.length) <= settings.leastChange { return }
             if abs(loss - before) < settings.leastChange { return }
         }
     }

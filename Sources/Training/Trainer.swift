@@ -123,7 +123,8 @@ public final class Trainer: @unchecked Sendable {
     func step(_ entry: StepPlan) throws(ChainruleError) -> Double {
         if update.usesAverage { update.useAverage(false) }
         executor.setRandomState(seed: seed, step: UInt64(truncatingIfNeeded: batchCount))
-        let loss = try lossAndGradients(entry)
+        let loss = try evaluate(entry)
+        guard loss.isFinite else { throw diagnose(entry, loss) }
         // Before the update: a schedule of the host program may refuse, and then nothing has changed.
         let next = try nextRate()
         if let search = update.search {
@@ -143,13 +144,13 @@ public final class Trainer: @unchecked Sendable {
         return loss
     }
 
+    /// The loss, and all gradients if it is finite.
     @inline(__always)
-    private func lossAndGradients(_ entry: StepPlan) throws(ChainruleError) -> Double {
+    private func evaluate(_ entry: StepPlan) throws(ChainruleError) -> Double {
         try executor.runForward(entry.plan)
         try executor.runLoss(entry.plan)
         let loss = entry.loss(executor)
-        guard loss.isFinite else { throw diagnose(entry, loss) }
-        try executor.runBackward(entry.plan)
+        if loss.isFinite { try executor.runBackward(entry.plan) }
         return loss
     }
 
@@ -160,11 +161,7 @@ public final class Trainer: @unchecked Sendable {
         if entry.plan.hasCommits { executor.run(entry.plan, .commit) }
         let lr = update.lr
         try search.step(from: loss, lr: lr, executor: executor) { () throws(ChainruleError) in
-            try self.executor.runForward(entry.plan)
-            try self.executor.runLoss(entry.plan)
-            let loss = entry.loss(self.executor)
-            if loss.isFinite { try self.executor.runBackward(entry.plan) }
-            return loss
+            try self.evaluate(entry)
         } failure: { self.diagnose(entry, $0) }
         update.finishSearch(lr: lr, executor)
     }
