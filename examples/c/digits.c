@@ -25,12 +25,9 @@ static chainrule_model *build_network(void) {
 
 /* Called after each epoch; the series are named, and come in the order of the history. */
 static int32_t show_epoch(void *user, const chainrule_progress *progress) {
-  size_t i;
   (void)user;
   if (progress->epoch % 10 != 0 && progress->epoch + 1 != progress->epochs) return CHAINRULE_CONTINUE;
-  printf("epoch %2d of %d", (int)progress->epoch + 1, (int)progress->epochs);
-  for (i = 0; i < progress->value_count; i++) printf("   %s %.4f", progress->value_names[i], progress->values[i]);
-  printf("\n");
+  print_epoch(progress);
   return CHAINRULE_CONTINUE;
 }
 

@@ -34,6 +34,14 @@ static inline int learned(int yes, const char *measure, const char *required, co
   return yes ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* A line for an epoch: its number, the loss and the metrics. */
+static inline void print_epoch(const chainrule_progress *progress) {
+  size_t i;
+  printf("epoch %2d of %d", (int)progress->epoch + 1, (int)progress->epochs);
+  for (i = 0; i < progress->value_count; i++) printf("   %s %.4f", progress->value_names[i], progress->values[i]);
+  printf("\n");
+}
+
 /* A picture is drawn by writing gnuplot commands to the file this returns; NULL if there can be none. */
 static inline FILE *picture_open(const char *path, const char *title) {
   FILE *gnuplot;

@@ -36,12 +36,9 @@ static chainrule_model *build_network(void) {
 }
 
 static int32_t show_epoch(void *user, const chainrule_progress *progress) {
-  size_t i;
   (void)user;
   if (progress->epoch % 4 != 0) return CHAINRULE_CONTINUE;
-  printf("epoch %2d of %d", (int)progress->epoch + 1, (int)progress->epochs);
-  for (i = 0; i < progress->value_count; i++) printf("   %s %.4f", progress->value_names[i], progress->values[i]);
-  printf("\n");
+  print_epoch(progress);
   return CHAINRULE_CONTINUE;
 }
 

@@ -51,25 +51,24 @@ static chainrule_model *build_network(void) {
 }
 
 static int32_t show_epoch(void *user, const chainrule_progress *progress) {
-  size_t i;
   (void)user;
-  printf("epoch %2d of %d", (int)progress->epoch + 1, (int)progress->epochs);
-  for (i = 0; i < progress->value_count; i++) printf("   %s %.4f", progress->value_names[i], progress->values[i]);
-  printf("\n");
+  print_epoch(progress);
   return CHAINRULE_CONTINUE;
 }
 
 /* How often each digit was taken for which. */
-static void draw(const char *path, const images *set, const float *scores) {
-  int row, column, i, matrix[CLASSES][CLASSES] = {{0}};
+static void draw(const char *path, const chainrule_array *scores, const chainrule_array *digits) {
+  float counts[CLASSES][CLASSES];
+  chainrule_array matrix = chainrule_matrix(counts[0], CLASSES, CLASSES);
+  int row, column;
   FILE *plot = picture_open(path, "Held-out digits, and what the residual network took them for");
   if (!plot) return;
-  for (i = 0; i < set->count; i++) matrix[set->digits[i]][images_answer(scores + i * CLASSES)]++;
+  MUST(chainrule_confusion_matrix(scores, digits, NULL, &matrix));
   fprintf(plot, "set xlabel \"the network's answer\"\nset ylabel 'the digit that was written'\nset cblabel 'images'\n"
                 "set size square\nset xrange [-0.5:9.5]\nset yrange [9.5:-0.5]\nset xtics 1\nset ytics 1\nunset grid\nunset key\n"
                 "set palette defined (0 'white', 1 '#3b6fb6')\n$matrix << END\n");
   for (row = 0; row < CLASSES; row++)
-    for (column = 0; column < CLASSES; column++) fprintf(plot, "%d %d %d\n", column, row, matrix[row][column]);
+    for (column = 0; column < CLASSES; column++) fprintf(plot, "%d %d %g\n", column, row, counts[row][column]);
   fprintf(plot, "END\nplot $matrix with image notitle, "
                 "$matrix using 1:2:($3 > 0 ? sprintf('%%d', $3) : '') with labels notitle\n");
   picture_close(plot, path);
@@ -112,7 +111,7 @@ int main(int argc, char **argv) {
   printf("%d of %d held-out digits right\n", right, test.count);
 
   snprintf(path, sizeof path, "%s/residual.png", output);
-  draw(path, &test, scores);
+  draw(path, &view, &y_test);
   chainrule_trainer_free(trainer);
   chainrule_model_free(model);
   images_free(&train), images_free(&test);
