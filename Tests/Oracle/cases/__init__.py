@@ -64,6 +64,31 @@ def module(name, kind, attributes, make, shape, prefix="0", **more):
                  evaluate=(lambda x, p: run(x, p, False)), **more)
 
 
+def parametrized(name, nodes, shape, make):
+    """One input and a module "0" of PyTorch whose weight is under a parametrization, with the names of its state dict."""
+    net = make()
+    parameters = {f"0.{key}": value.detach().clone() for key, value in net.named_parameters()}
+    buffers = {f"0.{key}": value.clone() for key, value in net.named_buffers()}
+
+    def loaded(x, p):
+        return make().to(x[0].dtype), {key[2:]: value for key, value in p.items()}
+
+    def run(x, p, training=True):
+        own, values = loaded(x, p)
+        own.train(training)
+        return [torch.func.functional_call(own, values, (x[0],))]
+
+    def state(x, p):
+        own, values = loaded(x, p)
+        own.load_state_dict(values)
+        own.train()
+        own(x[0])
+        return {f"0.{key}": value for key, value in own.named_buffers()}
+
+    return Layer(name, nodes, [shape], run, parameters, buffers=buffers, evaluate=lambda x, p: run(x, p, False),
+                 state=state if buffers else None, kinks=bool(buffers))
+
+
 def batches(name, make):
     """The same with 1, 3 and 64 samples."""
     for count in (1, 3, 64):

@@ -14,6 +14,20 @@ def source(shape, batched=True):
     return ("input", [], f"shape={sample(shape)}" if batched else "shape=" + ",".join(map(str, shape)) + " batched=false")
 
 
+def told(found, causal):
+    """Query, key and value, the mask and the padding of inputs by role, as torch.nn.MultiheadAttention takes them."""
+    q, k = found["query"], found.get("key", found["query"])
+    v = found.get("value", k)
+    mask, padding = found.get("attn_mask"), found.get("key_padding_mask")
+    if padding is not None:
+        padding = torch.zeros(padding.shape, dtype=q.dtype).masked_fill(padding != 0, -INFINITY)
+    if causal:
+        above = torch.zeros(q.shape[1], k.shape[1], dtype=q.dtype).masked_fill(
+            torch.ones(q.shape[1], k.shape[1], dtype=torch.bool).triu(1), -INFINITY)
+        mask = above if mask is None else mask + above
+    return (q, k, v), mask, padding
+
+
 def some_mask(*shape):
     """Numbers, and -inf here and there; never in a row's first place."""
     generator = torch.Generator().manual_seed(3)
@@ -112,16 +126,7 @@ def multihead(name, attributes, size, heads, query, key=None, value=None, roles=
 
     def run(x, p):
         own = make().to(x[0].dtype)
-        found = dict(zip(given, [x[i] for i in places]))
-        q, k = found["query"], found.get("key", found["query"])
-        v = found.get("value", k)
-        mask, padding = found.get("attn_mask"), found.get("key_padding_mask")
-        if padding is not None:
-            padding = torch.zeros(padding.shape, dtype=q.dtype).masked_fill(padding != 0, -INFINITY)
-        if causal:
-            above = torch.zeros(q.shape[1], k.shape[1], dtype=q.dtype).masked_fill(
-                torch.ones(q.shape[1], k.shape[1], dtype=torch.bool).triu(1), -INFINITY)
-            mask = above if mask is None else mask + above
+        (q, k, v), mask, padding = told(dict(zip(given, [x[i] for i in places])), causal)
         if mask is not None and mask.dim() == 4:
             mask = mask.expand(q.shape[0], heads, q.shape[1], k.shape[1]).reshape(-1, q.shape[1], k.shape[1])
         if mask is not None and mask.dim() == 3 and mask.shape[0] == heads and q.shape[0] > 1:

@@ -3,7 +3,7 @@
 import torch
 
 from . import Layer, batches
-from .attention import INFINITY, some_mask, some_padding, source
+from .attention import some_mask, some_padding, source, told
 
 KIND = "multihead_attention_with_weights"
 
@@ -28,16 +28,7 @@ def attention(name, attributes, size, heads, query, key=None, value=None, masks=
 
     def run(x, p):
         own = make().to(x[0].dtype)
-        found = dict(zip(given, x))
-        q, k = found["query"], found.get("key", found["query"])
-        v = found.get("value", k)
-        mask, padding = found.get("attn_mask"), found.get("key_padding_mask")
-        if padding is not None:
-            padding = torch.zeros(padding.shape, dtype=q.dtype).masked_fill(padding != 0, -INFINITY)
-        if causal:
-            above = torch.zeros(q.shape[1], k.shape[1], dtype=q.dtype).masked_fill(
-                torch.ones(q.shape[1], k.shape[1], dtype=torch.bool).triu(1), -INFINITY)
-            mask = above if mask is None else mask + above
+        (q, k, v), mask, padding = told(dict(zip(given, x)), causal)
         both = torch.func.functional_call(
             own, {key[2:]: value for key, value in p.items()}, (q, k, v),
             {"key_padding_mask": padding, "attn_mask": mask, "need_weights": True, "average_attn_weights": average})

@@ -5,39 +5,18 @@ import torch.nn as nn
 import torch.nn.functional as F
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
-from . import Layer
+from . import Layer, parametrized
 
 SPACE = {1: (7,), 2: (4, 5), 3: (3, 2, 4)}
 
 
 def normalised(name, kind, module, norm, wrap, shape, attributes, count=3):
     """A convolution of PyTorch under a parametrization, with the names of its state dict."""
+    weight = ",".join(str(size) for size in module().weight.shape)
+    nodes = [("input", [], "shape=" + ",".join(map(str, shape))), (norm, [], f"name=0.parametrizations.weight shape={weight}"),
+             (kind, [0, 1], f"name=0 {attributes}")]
     torch.manual_seed(len(name))
-    make = lambda: wrap(module())
-    net = make()
-    parameters = {f"0.{key}": value.detach().clone() for key, value in net.named_parameters()}
-    buffers = {f"0.{key}": value.clone() for key, value in net.named_buffers()}
-    weight = ",".join(str(size) for size in net.weight.shape)
-    sample = ",".join(map(str, shape))
-
-    def loaded(x, p):
-        return make().to(x[0].dtype), {key[2:]: value for key, value in p.items()}
-
-    def run(x, p, training=True):
-        own, values = loaded(x, p)
-        own.train(training)
-        return [torch.func.functional_call(own, values, (x[0],))]
-
-    def state(x, p):
-        own, values = loaded(x, p)
-        own.load_state_dict(values)
-        own.train()
-        own(x[0])
-        return {f"0.{key}": value for key, value in own.named_buffers()}
-
-    nodes = [("input", [], f"shape={sample}"), (norm, [], f"name=0.parametrizations.weight shape={weight}"), (kind, [0, 1], f"name=0 {attributes}")]
-    return Layer(name, nodes, [(count,) + shape], run, parameters, buffers=buffers, evaluate=lambda x, p: run(x, p, False),
-                 state=state if buffers else None, kinks=bool(buffers))
+    return parametrized(name, nodes, (count,) + shape, lambda: wrap(module()))
 
 
 def shared(kind, function, rank):

@@ -3,7 +3,7 @@
 import torch
 import torch.nn.functional as F
 
-from . import Layer, batches, module, one, sample
+from . import Layer, batches, module, one, parametrized, sample
 
 nn = torch.nn
 
@@ -110,35 +110,11 @@ def response_norms():
 
 def weight_node(name, kind, attributes, wrap, shape, rows, count, before=False):
     """linear with a weight from `kind`, against PyTorch's parametrization of Linear."""
-    def make():
-        return wrap(nn.Linear(shape[1], shape[0]))
-
-    torch.manual_seed(rows)
-    net = make()
-    parameters = {f"0.{key}": value.detach().clone() for key, value in net.named_parameters()}
-    buffers = {f"0.{key}": value.clone() for key, value in net.named_buffers()}
-
-    def loaded(x, p):
-        own = make().to(x[0].dtype)
-        return own, {key[2:]: value for key, value in p.items()}
-
-    def run(x, p, training=True):
-        own, values = loaded(x, p)
-        own.train(training)
-        return [torch.func.functional_call(own, values, (x[0],))]
-
-    def state(x, p):
-        own, values = loaded(x, p)
-        own.load_state_dict(values)
-        own.train()
-        own(x[0])
-        return {f"0.{key}": value for key, value in own.named_buffers()}
-
     nodes = [("input", [], f"shape={shape[1]}"),
              (kind, [], f"name=0.parametrizations.weight shape={shape[0]},{shape[1]} {attributes}"),
              ("linear", [0, 1], f"name=0 out_features={shape[0]}")]
-    return Layer(name, nodes, [(count, shape[1])], run, parameters, buffers=buffers, evaluate=(lambda x, p: run(x, p, False)),
-                 state=state if buffers else None, kinks=bool(buffers))
+    torch.manual_seed(rows)
+    return parametrized(name, nodes, (count, shape[1]), lambda: wrap(nn.Linear(shape[1], shape[0])))
 
 
 def whole_weight(name, kind, attributes, shape, compute, parameters, **more):
