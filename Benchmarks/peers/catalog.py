@@ -22,26 +22,14 @@ sys.path[:0] = [str(ROOT / "Tests" / "Oracle"), str(ROOT / "bindings" / "python"
 os.environ.setdefault("CHAINRULE_THREADS", "1")
 torch.set_num_threads(1)
 
+from chainrule._arrays import Views  # noqa: E402
+from chainrule._errors import check  # noqa: E402
 from chainrule._library import ffi, lib  # noqa: E402
 
 
-def check(status):
-    if status != 0:
-        raise RuntimeError(ffi.string(lib.chainrule_last_error().message).decode())
-
-
-def arrays(tensors):
-    """chainrule_array views; the second result keeps what they point to alive."""
-    views, kept = ffi.new("chainrule_array[]", max(len(tensors), 1)), []
-    for view, tensor in zip(views, tensors):
-        tensor = tensor.detach().contiguous()
-        kept.append(tensor)
-        view.data = ffi.cast("void *", tensor.data_ptr())
-        view.dtype = lib.CHAINRULE_FLOAT32 if tensor.dtype == torch.float32 else lib.CHAINRULE_INT64
-        view.rank = tensor.dim()
-        for axis in range(tensor.dim()):
-            view.shape[axis] = tensor.shape[axis]
-    return views, kept
+def views(tensors):
+    """The tensors' memory as the library's arrays."""
+    return Views([tensor.detach().numpy() for tensor in tensors])
 
 
 class Node:
@@ -57,8 +45,7 @@ class Node:
         if case.outputs:
             check(lib.chainrule_model_set_outputs(self.model, ffi.new("int32_t[]", case.outputs), len(case.outputs)))
         for name, value in parameters.items():
-            view, kept = arrays([value])
-            check(lib.chainrule_model_set_parameter(self.model, name.encode(), view))
+            check(lib.chainrule_model_set_parameter(self.model, name.encode(), views([value]).pointer))
         pointer = ffi.new("chainrule_context **")
         check(lib.chainrule_context_create(self.model, pointer))
         self.context = ffi.gc(pointer[0], lib.chainrule_context_free)
@@ -110,8 +97,7 @@ def measure(case, elements, turns=7):
 
     seeds = [torch.rand(output.shape) for output in case.compute(leaves, {**trained, **buffers})]
     node = Node(case, parameters)
-    views, kept = arrays(inputs)
-    seed_views, more = arrays([seed.float() for seed in seeds])
+    given, slopes = views(inputs), views([seed.float() for seed in seeds])
     samples = {theirs: [], node.run: []}
 
     def timed(body, *arguments):
@@ -124,8 +110,7 @@ def measure(case, elements, turns=7):
 
     for _ in range(turns):
         samples[theirs].append(timed(theirs))
-        samples[node.run].append(timed(node.run, views, seed_views))
-    del kept, more
+        samples[node.run].append(timed(node.run, given.pointer, slopes.pointer))
     return statistics.median(samples[theirs]), statistics.median(samples[node.run])
 
 
