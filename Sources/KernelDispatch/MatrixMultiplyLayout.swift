@@ -93,12 +93,12 @@ struct MatrixMultiplyLayout {
             together = max(1, min(p.batchCount, Int(10_000 * Double(p.batchCount) / nanoseconds)))
         }
 
-        // How A is read. Rows a large power of two apart share few sets of the cache, and push each
+        // How A is read. Rows a multiple of 4096 bytes apart share few sets of the cache, and push each
         // other out of one of 32 KB and 8 ways; a strip of transposed A is worth copying only if many
         // tiles use it.
         let isRowMajor = p.aColumnStride == 1
         let conflicting =
-            isRowMajor ? p.aRowStride * size % 2048 == 0 : p.aColumnStride * size % 4096 == 0 && pieceColumns >= 256
+            (isRowMajor ? p.aRowStride : p.aColumnStride) * size % 4096 == 0 && (isRowMajor || pieceColumns >= 256)
         self.packRows = packRows ?? (conflicting && Self.cacheIsSmall && p.m > 4 && pieceColumns > width)
         fetchRows = p.m * p.k * size > 256 << 10 && pieceColumns > width && (!isRowMajor || self.packRows)
     }

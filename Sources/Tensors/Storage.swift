@@ -13,15 +13,22 @@ public final class Storage: @unchecked Sendable {
             throw .outOfMemory(what, bytes: byteCount)
         }
         var raw: UnsafeMutableRawPointer?
-        guard posix_memalign(&raw, 64, max(byteCount, 64)) == 0, let raw else {
+        let isLarge = byteCount >= 2 * Storage.largePage
+        guard posix_memalign(&raw, isLarge ? Storage.largePage : 64, max(byteCount, 64)) == 0, let raw else {
             throw .outOfMemory(what, bytes: byteCount)
         }
+        // Weights that are read once a step take as many address translations as pages. Where the
+        // system has no large pages this fails, and nothing is lost.
+        if isLarge { madvise(raw, byteCount / Storage.largePage * Storage.largePage, MADV_HUGEPAGE) }
         if isZeroed { memset(raw, 0, max(byteCount, 64)) }
         pointer = raw
         self.byteCount = byteCount
     }
 
     deinit { free(pointer) }
+
+    /// Bytes of a large page of x86-64.
+    private static let largePage = 2 << 20
 
     /// 64-byte granules, so that neighbours never share a cache line.
     public static func aligned(_ bytes: Int) -> Int { (bytes + 63) & ~63 }
