@@ -13,13 +13,16 @@ public final class Storage: @unchecked Sendable {
             throw .outOfMemory(what, bytes: byteCount)
         }
         var raw: UnsafeMutableRawPointer?
-        let isLarge = byteCount >= 2 * Storage.largePage
-        guard posix_memalign(&raw, isLarge ? Storage.largePage : 64, max(byteCount, 64)) == 0, let raw else {
+        guard posix_memalign(&raw, 64, max(byteCount, 64)) == 0, let raw else {
             throw .outOfMemory(what, bytes: byteCount)
         }
         // Weights that are read once a step take as many address translations as pages. Where the
         // system has no large pages this fails, and nothing is lost.
-        if isLarge { madvise(raw, byteCount / Storage.largePage * Storage.largePage, MADV_HUGEPAGE) }
+        if byteCount >= 2 * Storage.largePage {
+            let first = (UInt(bitPattern: raw) + UInt(Storage.largePage) - 1) & ~UInt(Storage.largePage - 1)
+            let end = (UInt(bitPattern: raw) + UInt(byteCount)) & ~UInt(Storage.largePage - 1)
+            if first < end { madvise(UnsafeMutableRawPointer(bitPattern: first), Int(end - first), MADV_HUGEPAGE) }
+        }
         if isZeroed { memset(raw, 0, max(byteCount, 64)) }
         pointer = raw
         self.byteCount = byteCount
