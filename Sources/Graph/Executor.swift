@@ -10,6 +10,7 @@ public final class Executor: @unchecked Sendable {
     private unowned(unsafe) let model: Model
     public let control: Storage
     public private(set) var gradients: Storage?
+    private var rows: Storage?
     /// The model's packed weights, once a plan needs them.
     var packed: Storage?
     private var arena: Storage?
@@ -37,6 +38,7 @@ public final class Executor: @unchecked Sendable {
     public func makeGradients() throws(ChainruleError) -> Storage {
         if let gradients { return gradients }
         let made = try Storage(byteCount: model.trainableBytes, what: "the gradients")
+        if model.rowsBytes > 0 { rows = try Storage(byteCount: model.rowsBytes, what: "the lists of rows") }
         gradients = made
         return made
     }
@@ -76,7 +78,7 @@ public final class Executor: @unchecked Sendable {
     }
 
     private var blocks: BlockAddresses {
-        [model.storage?.pointer, gradients?.pointer, nil, control.pointer, packed?.pointer]
+        [model.storage?.pointer, gradients?.pointer, nil, control.pointer, packed?.pointer, rows?.pointer]
     }
 
     @inline(__always)

@@ -35,6 +35,8 @@ public final class Model: @unchecked Sendable {
     private let isPrepared = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
     /// Bytes of the trainable parameters, a multiple of 64, at the start of the storage.
     public private(set) var trainableBytes = 0
+    /// Of the lists of sparse parameters' rows.
+    public private(set) var rowsBytes = 0
     var numberOfLayers = 0
     /// First values of parameters that came with another model, by index.
     var givenValues: [Int: Storage] = [:]
@@ -142,9 +144,14 @@ public final class Model: @unchecked Sendable {
     /// several threads may read them.
     func placeParameters() {
         var offset = 0
+        rowsBytes = 0
         for trainable in [true, false] {
             for index in parameters.indices where parameters[index].specification.isTrainable == trainable {
                 parameters[index].offset = offset
+                if parameters[index].specification.isSparse {
+                    parameters[index].rowsOffset = rowsBytes
+                    rowsBytes &+= Storage.aligned(parameters[index].shape[0] * 8)
+                }
                 // Whether the sum fits memory is looked at before it is used.
                 offset &+= Storage.aligned(parameters[index].elementCount * type.size)
             }

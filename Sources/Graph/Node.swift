@@ -48,6 +48,8 @@ public struct Parameter: Sendable {
     public let specification: ParameterSpecification
     /// Bytes from the start of the model's block.
     public internal(set) var offset = 0
+    /// Of a sparse one: bytes from the start of the block of rows.
+    public internal(set) var rowsOffset = 0
 
     public var isTrainable: Bool { specification.isTrainable }
     public var shape: Shape { specification.shape }

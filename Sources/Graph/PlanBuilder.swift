@@ -20,6 +20,8 @@ public struct PlanRequest: Hashable, Sendable {
 
     /// Parameters that stay as they are: nodes all of whose parameters do have no gradients.
     public var frozen: Set<Int> = []
+    /// Sparse parameters of which the update looks at those rows alone that a step used.
+    public var sparse: Set<Int> = []
 
     public init(batch: Int?) { self.batch = batch }
 }
@@ -65,6 +67,7 @@ public final class PlanBuilder {
             }
             var parameters: [String: Value] = [:]
             var gradients: [String: Value] = [:]
+            var rows: [String: Value] = [:]
             let learns = learns(node)
             for parameterIndex in node.parameters {
                 let parameter = model.parameters[parameterIndex]
@@ -73,11 +76,14 @@ public final class PlanBuilder {
                 if parameter.isTrainable && learns && request.keepsResults {
                     gradients[parameter.localName] = program.value(
                         bytes: bytes, home: request.addsGradients ? .arena : .block(.gradients, parameter.offset))
+                    if request.sparse.contains(parameterIndex) {
+                        rows[parameter.localName] = program.value(bytes: parameter.shape[0] * 8, home: .block(.rows, parameter.rowsOffset))
+                    }
                 }
             }
             let emitter = Emitter(
                 program: program, node: index, isTraining: request.isTraining, keepsResults: request.keepsResults,
-                inputShapes: inputShapes, outputShapes: shapes, inputs: inputs, parameters: parameters, gradients: gradients,
+                inputShapes: inputShapes, outputShapes: shapes, inputs: inputs, parameters: parameters, gradients: gradients, rows: rows,
                 randomState: randomState)
             program.node = index
             do throws(ChainruleError) {

@@ -27,3 +27,6 @@ public let kernelScratchBytes = 1 << 20
 /// Elements per piece of an elementwise kernel or a reduction: fixed, so that partial sums are the
 /// same at any thread count.
 public let elementsPerPiece = 8192
+
+/// Rows of a table in a piece of those kernels that look at touched rows alone.
+public let rowsPerTouchedPiece = 4096

@@ -104,6 +104,9 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case renormalizeRows
     case embeddingLists
     case embeddingBackward
+    case clearTouchedRows
+    case touchedRowsFinite
+    case updateTouchedRows
     case bagPlan
     case bagForward
     case bagWeightBackward

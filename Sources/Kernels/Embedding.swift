@@ -19,6 +19,7 @@
 //             4 the row of dy of each entry, -1 for none (nil: its own)  5 a factor for each entry (nil: 1)
 //             6 winners: the entry that each element of dy came from (nil: all of them)
 //   integers  0 rows  1 columns  2 rows per piece  3 whether divided by the number of a row's entries
+//             4 whether rows that no entry names are zero already
 
 import KernelInterface
 
@@ -161,6 +162,7 @@ private func embeddingBackward<V: KernelMath>(_: V.Type, _ arguments: Arguments,
     let perPiece = arguments.integer(2)
     for row in begin * perPiece..<min(end * perPiece, arguments.integer(0)) {
         let target = gradient + row * columns
+        if arguments.integer(4) != 0 && first[row] < 0 { continue }
         copyContiguous(RowOperand<V>(nil, step: 0, constant: 0), target, columns)
         var share: V.Scalar = 1
         if arguments.integer(3) != 0 {

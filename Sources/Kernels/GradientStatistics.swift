@@ -99,7 +99,7 @@ private func gradientStatistics<V: KernelMath>(_: V.Type, _ arguments: Arguments
 
 /// 0 times an infinity or NaN is NaN, which then stays in the sum. A scale of 0 does no harm: times an
 /// infinity it is NaN too.
-@inline(__always) private func allFinite<V: KernelMath>(
+@inline(__always) func allFinite<V: KernelMath>(
     _ x: UnsafePointer<V.Scalar>, _ count: Int, _ scale: V
 ) -> Bool {
     let zero = V(repeating: 0)

@@ -140,6 +140,9 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .renormalizeRows: renormalizeRowsKernel
     case .embeddingLists: embeddingListsKernel
     case .embeddingBackward: embeddingBackwardKernel
+    case .clearTouchedRows: clearTouchedRowsKernel
+    case .touchedRowsFinite: touchedRowsFiniteKernel
+    case .updateTouchedRows: updateTouchedRowsKernel
     case .bagPlan: bagPlanKernel
     case .bagForward: bagForwardKernel
     case .bagWeightBackward: bagWeightBackwardKernel

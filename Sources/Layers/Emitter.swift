@@ -19,6 +19,7 @@ public final class Emitter {
     private let inputs: [Value]
     private let parameterValues: [String: Value]
     private let gradientValues: [String: Value]
+    private let rowValues: [String: Value]
     public private(set) var outputs: [Value?]
     /// What forward kept for backward, by the layer's own names.
     private var saved: [String: Value] = [:]
@@ -30,7 +31,7 @@ public final class Emitter {
 
     public init(
         program: Program, node: Int, isTraining: Bool, keepsResults: Bool, inputShapes: [Shape], outputShapes: [Shape], inputs: [Value],
-        parameters: [String: Value], gradients: [String: Value], randomState: Value
+        parameters: [String: Value], gradients: [String: Value], rows: [String: Value] = [:], randomState: Value
     ) {
         self.program = program
         self.node = node
@@ -41,6 +42,7 @@ public final class Emitter {
         self.inputs = inputs
         parameterValues = parameters
         gradientValues = gradients
+        rowValues = rows
         self.randomState = randomState
         outputs = Array(repeating: nil, count: outputShapes.count)
         inputGradients = Array(repeating: nil, count: inputs.count)
@@ -64,6 +66,9 @@ public final class Emitter {
     public func setOutput(_ index: Int = 0, as value: Value) { outputs[index] = program.alias(of: value) }
 
     public func parameter(_ name: String) -> Value? { parameterValues[name] }
+
+    /// Where the lists of a sparse parameter's rows stay until the next step (embeddingLists); nil: nobody asks for them.
+    public func touchedRows(_ name: String) -> Value? { rowValues[name] }
 
     /// Appends operations that change what the layer keeps from step to step (running statistics). They
     /// run when the step has succeeded, just before the update of the parameters, so that a failed one

@@ -16,6 +16,8 @@ public struct ParameterSpecification: Sendable {
     public var values: [Double]? = nil
     /// Elements, row-major, that are 0 at first, whatever the initialiser says.
     public var zeros: Range<Int>? = nil
+    /// A table of which a step uses some rows: its gradient is kept for these, where the optimizer allows it.
+    public var isSparse = false
     /// First values computed from those of another parameter of the same layer.
     public var derivation: Derivation? = nil
 

@@ -29,10 +29,12 @@ public enum Block: Int, CaseIterable, Sendable {
     case parameters, gradients, optimizer, control
     /// Weights in panels, as matrix products read them.
     case packed
+    /// Which rows of sparse parameters the last step's indices named, and by which entries.
+    case rows
 }
 
 /// Where each block lies, by its number: no array, since it is asked for in every step.
-public typealias BlockAddresses = InlineArray<5, UnsafeMutableRawPointer?>
+public typealias BlockAddresses = InlineArray<6, UnsafeMutableRawPointer?>
 
 public struct ValueDescription: Sendable {
     public var home: Home

@@ -33,6 +33,7 @@ struct Adagrad: FlatOptimizer {
 
     let state = ["sum"]
     let kernel = KernelName.adagrad
+    var rowsKernel: Int? { weightDecay == 0 && start == 0 ? 1 : nil }
 
     func scalars(_ at: StepMoment) -> UpdateScalars {
         var scalars = UpdateScalars.zeros

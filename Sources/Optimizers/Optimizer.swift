@@ -77,12 +77,16 @@ public protocol FlatOptimizer: Optimizer {
     /// The kernel that updates a weight from the two factors of its gradient, in the scalars of
     /// `kernel`; nil where there is none, or gradients are needed for more than that.
     var productKernel: KernelName? { get }
+    /// The number by which updateTouchedRows knows its kernel, if where the gradient is 0 the parameter and what is
+    /// kept beside it stay as they are.
+    var rowsKernel: Int? { get }
 }
 
 extension FlatOptimizer {
     public var stateSlots: [Int] { [2, 3, 5] }
     public var options: Int { 0 }
     public var productKernel: KernelName? { nil }
+    public var rowsKernel: Int? { nil }
 }
 
 /// An array that an optimizer keeps for a parameter.

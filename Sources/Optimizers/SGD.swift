@@ -40,6 +40,7 @@ struct SGD: FlatOptimizer {
     var state: [String] { momentum == 0 ? [] : ["momentum_buffer"] }
     let kernel = KernelName.sgd
     var productKernel: KernelName? { momentum == 0 && !maximize ? .productDescent : nil }
+    var rowsKernel: Int? { momentum == 0 && weightDecay == 0 ? 0 : nil }
     var options: Int { nesterov ? 1 : 0 }
 
     func scalars(_ at: StepMoment) -> UpdateScalars {

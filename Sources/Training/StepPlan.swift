@@ -50,6 +50,7 @@ final class StepPlan {
         request.keepsResults = key.isTraining
         request.keepsEverything = key.keepsEverything
         request.frozen = trainer.update.layout?.frozen ?? []
+        request.sparse = trainer.update.layout?.sparse ?? []
         let builder = try PlanBuilder(model: model, request: request)
         let program = builder.program
         outputs = model.outputs.indices.map { builder.output($0) }

@@ -14,6 +14,8 @@ struct UpdateRun {
     var parameters: [Int]
     /// Where the optimizer's arrays begin, in bytes of its state.
     var state: [Int] = []
+    /// Of a parameter of which the rows are looked at that a step used.
+    var rowsKernel: Int?
 }
 
 /// A class: each step looks here, and a reference is all that it takes along.
@@ -24,6 +26,8 @@ final class UpdateLayout {
     private(set) var arrays: [(name: String, parameter: Int, shape: Shape?, offset: Int)] = []
     /// Parameters that stay as they are.
     private(set) var frozen: Set<Int> = []
+    /// Parameters of which only the rows that a step used are looked at.
+    private(set) var sparse: Set<Int> = []
     /// Sums of gradients over batches, and the mean of the weights: arrays like the parameters' block.
     private(set) var accumulated: Int?
     private(set) var average: Int?
@@ -44,7 +48,12 @@ final class UpdateLayout {
                 continue
             }
             largestCount = max(largestCount, parameter.elementCount)
-            if let last = runs.last, last.group == group, last.range.upperBound == parameter.offset,
+            if let kernel = UpdateLayout.rowsKernel(groups[group], parameter, choice) {
+                sparse.insert(index)
+                runs.append(UpdateRun(group: group, range: parameter.offset..<end, parameters: [index], rowsKernel: kernel))
+                continue
+            }
+            if let last = runs.last, last.rowsKernel == nil, last.group == group, last.range.upperBound == parameter.offset,
                 groups[group].optimizer is any FlatOptimizer
             {
                 runs[runs.count - 1].range = last.range.lowerBound..<end
@@ -60,6 +69,14 @@ final class UpdateLayout {
         }
         if choice.accumulate > 1 { accumulated = addWhole("accumulated", model) }
         if choice.hasAverage { average = addWhole("average", model) }
+    }
+
+    /// Where the gradient is zero, nothing may happen.
+    private static func rowsKernel(_ group: OptimizerGroup, _ parameter: Parameter, _ choice: OptimizerChoice) -> Int? {
+        guard parameter.specification.isSparse, parameter.elementCount > 0, choice.accumulate == 1, choice.clipNorm == 0,
+            !group.isRegularized, !group.isConstrained
+        else { return nil }
+        return (group.optimizer as? any FlatOptimizer)?.rowsKernel
     }
 
     private func addState(_ run: inout UpdateRun, _ model: Model) throws(ChainruleError) {
@@ -96,7 +113,7 @@ final class UpdateLayout {
 
     /// The only run, if nothing but one pass over all parameters is to be done.
     var single: UpdateRun? {
-        guard runs.count == 1, frozen.isEmpty, accumulated == nil else { return nil }
+        guard runs.count == 1, frozen.isEmpty, sparse.isEmpty, accumulated == nil else { return nil }
         let group = groups[runs[0].group]
         return group.isRegularized || group.isConstrained ? nil : runs[0]
     }

@@ -23,7 +23,10 @@ struct UpdateProgram {
         program.node = -1
         let gradients = layout.runs.map { gradient(of: $0, program) }
         let counts = layout.runs.map { $0.range.count / elementSize }
-        appendCheck(to: program, zip(gradients, counts).map { ($0, $1) }, watched: watched(program), scale: scale)
+        let whole = layout.runs.indices.filter { layout.runs[$0].rowsKernel == nil }
+        appendCheck(
+            to: program, whole.map { (gradients[$0], counts[$0]) }, tables: layout.runs.filter { $0.rowsKernel != nil },
+            watched: watched(program), scale: scale)
         program.phase = .update
         for (run, gradient) in zip(layout.runs, gradients) {
             append(to: program, run, range: run.range, gradient: gradient, scale: scale)
@@ -85,13 +88,29 @@ struct UpdateProgram {
     /// Looks for NaN, infinity and numbers beyond the limit (UpdateLimits.swift) in the gradients and in
     /// what is watched, and sets the control block's flag to whether there is any. `scale` receives what
     /// clipping by norm multiplies gradients by.
+    /// - tables: of which only the touched rows are looked at; there is no clipping by norm then.
     func appendCheck(
-        to program: Program, _ sources: [(value: Value, elements: Int)], watched: [(value: Value, elements: Int)] = [], scale: Value?
+        to program: Program, _ sources: [(value: Value, elements: Int)], tables: [UpdateRun] = [],
+        watched: [(value: Value, elements: Int)] = [], scale: Value?
     ) {
-        let count = (sources + watched).reduce(0) { $0 + flatPieces($1.elements) }
-        appendCheck(
-            to: program, sources, watched: watched, flags: program.value(bytes: max(count, 1) * 4), from: 0, count: count,
-            scale: scale)
+        let places = tables.map { TouchedRows($0, model, program) }
+        let all = (sources + watched).reduce(0) { $0 + flatPieces($1.elements) }
+        let count = places.reduce(all) { $0 + $1.pieces }
+        let flags = program.value(bytes: max(count, 1) * 4)
+        var from = 0
+        for table in places {
+            program.call(
+                .touchedRowsFinite,
+                [Operand(1, table.gradient, .read), Operand(2, flags, .write, byteOffset: from * 4), Operand(6, table.first, .read)],
+                pieces: table.pieces, cost: Double(table.rows) * 0.5
+            ) {
+                $0.integers[0] = table.rows
+                $0.integers[1] = table.columns
+                $0.scalars[0] = UpdateLimits(isDouble: program.isDouble).scale
+            }
+            from += table.pieces
+        }
+        appendCheck(to: program, sources, watched: watched, flags: flags, from: from, count: count, scale: scale)
     }
 
     /// The same, behind the first `from` of `count` flags, which others set.
@@ -133,7 +152,18 @@ struct UpdateProgram {
         }
         let parameter = program.value(elements: elements, home: .block(.parameters, range.lowerBound))
         program.node = run.group
-        if let flat = optimizer as? any FlatOptimizer {
+        if let kernel = run.rowsKernel, let flat = optimizer as? any FlatOptimizer {
+            let table = TouchedRows(run, model, program)
+            var operands = [Operand(0, parameter, .write), Operand(1, gradient, .read), Operand(6, table.first, .read)]
+            for index in run.state.indices { operands.append(Operand(flat.stateSlots[index], state(index), .write)) }
+            program.call(.updateTouchedRows, operands, pieces: table.pieces, cost: Double(table.rows) * 0.5) {
+                $0.integers[0] = table.rows
+                $0.integers[1] = flat.options
+                $0.integers[3] = flat.maximize ? 1 : 0
+                $0.integers[4] = table.columns
+                $0.integers[5] = kernel
+            }
+        } else if let flat = optimizer as? any FlatOptimizer {
             var operands = [Operand(0, parameter, .write), Operand(1, gradient, .read)]
             for index in run.state.indices { operands.append(Operand(flat.stateSlots[index], state(index), .write)) }
             if let scale { operands.append(Operand(4, scale, .read)) }
@@ -235,5 +265,22 @@ struct UpdateProgram {
                 constrain(group.hasUnitNorm ? 2 : 1, units: units, unitsPerPiece: perPiece, isTransposed: parameter.specification.isTransposed)
             }
         }
+    }
+}
+
+/// A sparse parameter's gradient, and the lists of its rows.
+private struct TouchedRows {
+    let rows: Int
+    let columns: Int
+    let gradient: Value
+    let first: Value
+    var pieces: Int { (rows + rowsPerTouchedPiece - 1) / rowsPerTouchedPiece }
+
+    init(_ run: UpdateRun, _ model: Model, _ program: Program) {
+        let parameter = model.parameters[run.parameters[0]]
+        rows = parameter.shape[0]
+        columns = parameter.elementCount / max(rows, 1)
+        gradient = program.value(bytes: run.range.count, home: .block(.gradients, run.range.lowerBound))
+        first = program.value(bytes: rows * 8, home: .block(.rows, parameter.rowsOffset))
     }
 }

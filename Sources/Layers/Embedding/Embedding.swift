@@ -10,7 +10,7 @@ struct Embedding: Layer {
     static let documentation = "row i of weight [num_embeddings, embedding_dim] for every index i of the input, whole numbers of any rank"
     static let attributes = [
         EmbeddingTable.numEmbeddings, EmbeddingTable.embeddingDim, EmbeddingTable.paddingIndex, EmbeddingTable.maxNorm,
-        EmbeddingTable.normType, EmbeddingTable.scaleGradByFreq, EmbeddingTable.weightInit,
+        EmbeddingTable.normType, EmbeddingTable.scaleGradByFreq, EmbeddingTable.sparse, EmbeddingTable.weightInit,
     ]
     static let parameterShapes = [(name: "weight", shape: "[num_embeddings, embedding_dim]")]
     static let integerInputs: Set<String> = ["input"]
@@ -49,6 +49,10 @@ struct EmbeddingTable {
     static let normType = AttributeSpecification("norm_type", .real(.positive), default: "2", "exponent of that norm")
     static let scaleGradByFreq = AttributeSpecification(
         "scale_grad_by_freq", .boolean, default: "false", "whether a row's gradient is divided by the number of its uses in the batch")
+    static let sparse = AttributeSpecification(
+        "sparse", .boolean, default: "false",
+        "whether a trainer's step updates only the rows in use, which takes no time for the others: with sgd or adagrad without "
+            + "momentum, decay, clip_norm and accumulation, where it changes nothing else; other optimizers need the whole table")
     static let weightInit = AttributeSpecification("weight_init", .text, default: "normal(0,1)", "initializer of the table")
 
     let rows: Int
@@ -57,6 +61,7 @@ struct EmbeddingTable {
     let maxNorm: Double?
     let normType: Double
     let isScaledByFrequency: Bool
+    let isSparse: Bool
     let initializer: String
 
     init(_ attributes: Attributes, kind: String) throws(ChainruleError) {
@@ -65,6 +70,7 @@ struct EmbeddingTable {
         maxNorm = attributes.has("max_norm") ? attributes.real("max_norm") : nil
         normType = attributes.real("norm_type")
         isScaledByFrequency = attributes.boolean("scale_grad_by_freq")
+        isSparse = attributes.boolean("sparse")
         initializer = attributes.text("weight_init")
         guard attributes.has("padding_idx") else {
             padding = nil
@@ -81,6 +87,7 @@ struct EmbeddingTable {
         var specification = ParameterSpecification(
             "weight", [rows, columns],
             try Initializer(initializer, fanIn: columns, fanOut: rows, what: "attribute weight_init"))
+        specification.isSparse = isSparse
         if let padding { specification.zeros = padding * columns..<(padding + 1) * columns }
         return specification
     }
@@ -137,7 +144,17 @@ extension Emitter {
 
     /// The gradient in the table from that in the output; `operands` are those of embeddingBackward from slot 3 on.
     func embeddingGradient(_ table: EmbeddingTable, _ indices: Value, _ entries: Int, _ operands: [Operand]) {
-        let first = program.value(bytes: table.rows * 8)
+        let kept = touchedRows("weight")
+        if let kept, let gradient = operands.first(where: { $0.slot == 3 })?.value {
+            program.call(
+                .clearTouchedRows, [Operand(1, gradient, .write), Operand(6, kept, .read)],
+                pieces: (table.rows + rowsPerTouchedPiece - 1) / rowsPerTouchedPiece, cost: Double(table.rows) * 0.5
+            ) {
+                $0.integers[0] = table.rows
+                $0.integers[1] = table.columns
+            }
+        }
+        let first = kept ?? program.value(bytes: table.rows * 8)
         let next = program.value(bytes: entries * 8)
         program.call(
             .embeddingLists, [Operand(0, indices, .read), Operand(1, first, .write), Operand(2, next, .write)],
@@ -151,12 +168,13 @@ extension Emitter {
         program.call(
             .embeddingBackward,
             [Operand(0, outputGradient(), .read), Operand(1, first, .read), Operand(2, next, .read)] + operands,
-            pieces: (table.rows + perPiece - 1) / perPiece, cost: Double((table.rows + entries) * table.columns) * 0.2
+            pieces: (table.rows + perPiece - 1) / perPiece, cost: Double((kept == nil ? table.rows + entries : entries) * table.columns) * 0.2
         ) {
             $0.integers[0] = table.rows
             $0.integers[1] = table.columns
             $0.integers[2] = perPiece
             $0.integers[3] = table.isScaledByFrequency ? 1 : 0
+            $0.integers[4] = kept == nil ? 0 : 1
         }
     }
 }

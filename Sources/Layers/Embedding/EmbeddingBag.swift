@@ -13,6 +13,7 @@ struct EmbeddingBag: Layer {
         EmbeddingTable.numEmbeddings, EmbeddingTable.embeddingDim, EmbeddingTable.maxNorm, EmbeddingTable.normType,
         EmbeddingTable.scaleGradByFreq,
         AttributeSpecification("mode", .word(["sum", "mean", "max"]), default: "mean", "what is made of a bag's rows"),
+        EmbeddingTable.sparse,
         AttributeSpecification(
             "include_last_offset", .boolean, default: "false", "whether offsets has one number more, the end of the last bag"),
         EmbeddingTable.paddingIndex, EmbeddingTable.weightInit,

@@ -242,7 +242,7 @@ def bag(name, indices, rows, columns, offsets=None, weights=None, batched_offset
     # PyTorch 2.13 divides by the frequency of another row than the gradient's; what its documentation says is
     # done here outside.
     by_frequency = options.get("scale_grad_by_freq")
-    others = {key: value for key, value in options.items() if key not in ("max_norm", "norm_type", "scale_grad_by_freq")}
+    others = {key: value for key, value in options.items() if key not in ("max_norm", "norm_type", "scale_grad_by_freq", "sparse")}
 
     def compute(x, p):
         weight = p["0.weight"]
@@ -299,6 +299,12 @@ def quiet():
         yield from batches(kind, lambda n, name: one(name, kind, f"{word}=0", lambda x: x, shape=(n, 2, 1, 1, 1)[:len(shape)]))
 
 
+def sparse_tables():
+    """The gradient is the same; how a trainer's steps take it, Tests/ABI/sparse.c looks at."""
+    yield embedding("embedding-sparse", whole((4, 3), 7), 7, 5, sparse=True)
+    yield bag("embedding_bag-sparse", whole((4, 3), 7), 7, 5, mode="sum", sparse=True)
+
+
 def cases():
-    for family in (channel_norms, row_norms, group_norms, response_norms, weights, embeddings, bags, quiet):
+    for family in (channel_norms, row_norms, group_norms, response_norms, weights, embeddings, bags, quiet, sparse_tables):
         yield from family()
