@@ -364,8 +364,8 @@ chainrule_status chainrule_context_gradient(const chainrule_context *context, co
 chainrule_status chainrule_context_zero_gradients(chainrule_context *context);
 
 /* A loss, from text: "mse", "cross_entropy label_smoothing=0.1". Every loss has the attributes
-   reduction=mean|sum|batchmean (batchmean: the sum over a sample's elements, the mean over samples) and
-   factor=<number>, which scales it. */
+   reduction=mean|sum|batchmean|none (batchmean: the sum over a sample's elements, the mean over samples; none: each
+   loss by itself, which only chainrule_loss_values gives) and factor=<number>, which scales it. */
 typedef struct chainrule_loss chainrule_loss;
 
 chainrule_status chainrule_loss_create(const char *text, chainrule_loss **loss);
@@ -382,6 +382,14 @@ chainrule_status chainrule_loss_counts(const chainrule_loss *loss, size_t *predi
 chainrule_status chainrule_loss_evaluate(const chainrule_loss *loss, const chainrule_array *prediction,
                                          const chainrule_array *target, const chainrule_array *sample_weight,
                                          double *value, const chainrule_array *gradient);
+
+/* Each loss by itself, whatever the reduction is, times factor and its sample's weight; and (unless gradient is NULL)
+   the gradients of their sum in the predictions. values: one number for each element of the prediction; of losses over
+   classes one for each label, of those that compare rows, of ctc, dice and one's own one for each sample. If
+   values->data is NULL, only values->rank and values->shape are set. */
+chainrule_status chainrule_loss_values(const chainrule_loss *loss, const chainrule_array *prediction,
+                                       const chainrule_array *target, const chainrule_array *sample_weight,
+                                       chainrule_array *values, const chainrule_array *gradient);
 
 /* An optimizer, from text: "sgd lr=0.1 momentum=0.9", "adam lr=0.001 clip_norm=1".
 

@@ -180,6 +180,24 @@ inline std::vector<std::string> catalog(chainrule_group group) {
   while (const char *kind = chainrule_catalog_kind(group, kinds.size())) kinds.emplace_back(kind);
   return kinds;
 }
+inline chainrule_entry_info catalog_entry(chainrule_group group, const std::string &kind) {
+  chainrule_entry_info info = {};
+  info.struct_size = sizeof info;
+  check(chainrule_catalog_entry(group, kind.c_str(), &info));
+  return info;
+}
+inline chainrule_attribute_info catalog_attribute(chainrule_group group, const std::string &kind, std::size_t index) {
+  chainrule_attribute_info info = {};
+  info.struct_size = sizeof info;
+  check(chainrule_catalog_attribute(group, kind.c_str(), index, &info));
+  return info;
+}
+/// A layer's parameter: its name, and its shape in words.
+inline std::pair<std::string, std::string> catalog_parameter(const std::string &kind, std::size_t index) {
+  const char *name = nullptr, *shape = nullptr;
+  check(chainrule_catalog_parameter(kind.c_str(), index, &name, &shape));
+  return {name, shape};
+}
 inline std::string describe(chainrule_group group, const std::string &kind) {
   return text_of([&](char *buffer, std::size_t capacity, std::size_t *length) {
     return chainrule_catalog_describe(group, kind.c_str(), buffer, capacity, length);
@@ -238,6 +256,13 @@ class Model : public Handle<chainrule_model, chainrule_model_free> {
     check(chainrule_model_add_node(get(), kind.c_str(), attributes.c_str(), inputs.data(), inputs.size(), &node));
     return node;
   }
+  /// Another model as a layer; returns a node for each of its outputs. Without a name it gets a number.
+  std::vector<Node> add(const Model &other, const std::vector<Node> &inputs, const std::string &name = "") {
+    std::vector<Node> outputs(other.output_count());
+    check(chainrule_model_add_model(get(), other.get(), name.empty() ? nullptr : name.c_str(), inputs.data(), inputs.size(),
+                                    outputs.data()));
+    return outputs;
+  }
   void set_outputs(const std::vector<Node> &nodes) {
     check(chainrule_model_set_outputs(get(), nodes.data(), nodes.size()));
   }
@@ -254,6 +279,13 @@ class Model : public Handle<chainrule_model, chainrule_model_free> {
   }
   void set_parameter(const std::string &name, const View &values) {
     check(chainrule_model_set_parameter(get(), name.c_str(), &values));
+  }
+  /// The largest error against differences; throws where it is above tolerance (0: 1e-6).
+  double check_gradients(const Views &inputs, double tolerance = 0) {
+    double worst = 0;
+    check(chainrule_check_gradients(get(), inputs.data(input_count(), "chainrule::Model::check_gradients, inputs"), tolerance,
+                                    &worst));
+    return worst;
   }
   void initialize(std::uint64_t seed) { check(chainrule_model_initialize(get(), seed)); }
 
@@ -362,6 +394,26 @@ class Loss : public Handle<chainrule_loss, chainrule_loss_free> {
     return value;
   }
 
+  /// Each loss by itself, whatever the reduction, into an array of the shape that values_shape tells.
+  void values(const View &prediction, const View &target, const MutableView &values,
+              const std::optional<MutableView> &gradient = {}, const std::optional<View> &sample_weight = {}) const {
+    require(1, 1, 1);
+    chainrule_array place = values;
+    check(chainrule_loss_values(get(), &prediction, &target, address(sample_weight), &place, address(gradient)));
+  }
+  Shape values_shape(const View &prediction, const View &target) const {
+    require(1, 1, 1);
+    chainrule_array values = {};
+    check(chainrule_loss_values(get(), &prediction, &target, nullptr, &values, nullptr));
+    return Shape(values.shape, values.shape + values.rank);
+  }
+  double check_gradients(const View &prediction, const View &target, double tolerance = 0) const {
+    require(1, 1, 1);
+    double worst = 0;
+    check(chainrule_check_loss_gradients(get(), &prediction, &target, tolerance, &worst));
+    return worst;
+  }
+
  private:
   void require(std::size_t predictions, std::size_t targets, std::size_t gradients) const {
     std::size_t needed_predictions = 0, needed_targets = 0;
@@ -387,6 +439,30 @@ class Optimizer : public Handle<chainrule_optimizer, chainrule_optimizer_free> {
   }
   void set_lr(double lr) { check(chainrule_optimizer_set_lr(get(), lr)); }
 };
+
+inline void confusion_matrix(const View &prediction, const View &target, const MutableView &matrix,
+                             const std::optional<View> &sample_weight = {}) {
+  check(chainrule_confusion_matrix(&prediction, &target, address(sample_weight), &matrix));
+}
+
+// ------------------------------------------------------------------------ kinds of one's own ----
+
+// The functions of a definition are called from C: what they throw must not leave them.
+inline void register_layer(const std::string &kind, const chainrule_layer_definition &definition) {
+  check(chainrule_register_layer(kind.c_str(), &definition));
+}
+inline void register_loss(const std::string &kind, const chainrule_loss_definition &definition) {
+  check(chainrule_register_loss(kind.c_str(), &definition));
+}
+inline void register_metric(const std::string &kind, const chainrule_metric_definition &definition) {
+  check(chainrule_register_metric(kind.c_str(), &definition));
+}
+inline void register_schedule(const std::string &kind, const chainrule_schedule_definition &definition) {
+  check(chainrule_register_schedule(kind.c_str(), &definition));
+}
+inline void register_optimizer(const std::string &kind, const chainrule_optimizer_definition &definition) {
+  check(chainrule_register_optimizer(kind.c_str(), &definition));
+}
 
 // ----------------------------------------------------------------------------- training ----
 

@@ -6,8 +6,14 @@ import Glibc
 import Tensors
 
 /// The caller's array as a view; allocates nothing when all is well.
-@inline(__always)
+@inline(never)
 func view(_ array: UnsafePointer<chainrule_array>?, _ argument: StaticString) throws(ChainruleError) -> ArrayView {
+    try viewInPlace(array, argument)
+}
+
+/// The same without a call, for each step of a training.
+@inline(__always)
+func viewInPlace(_ array: UnsafePointer<chainrule_array>?, _ argument: StaticString) throws(ChainruleError) -> ArrayView {
     guard let array else { throw missing(argument) }
     guard let type = DataType(rawValue: Int32(truncatingIfNeeded: array.pointee.dtype.rawValue)) else {
         throw wrongArray(array, argument, 0)
@@ -78,11 +84,12 @@ func withViews<T>(
     guard count > 0 else { return try body(UnsafeBufferPointer(start: nil, count: 0)) }
     guard let arrays else { throw missing(argument) }
     return try withUnsafeTemporaryAllocation(of: ArrayView.self, capacity: count) { (views) throws(ChainruleError) -> T in
-        for index in 0..<count { views.initializeElement(at: index, to: try view(arrays + index, argument)) }
+        for index in 0..<count { views.initializeElement(at: index, to: try viewInPlace(arrays + index, argument)) }
         return try body(UnsafeBufferPointer(views))
     }
 }
 
+@inline(never)
 func viewList(
     _ arrays: UnsafePointer<chainrule_array>?, _ count: Int, _ argument: StaticString
 ) throws(ChainruleError) -> [ArrayView] {

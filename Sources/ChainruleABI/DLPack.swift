@@ -57,7 +57,7 @@ public func chainrule_array_from_dlpack(
     }
 }
 
-private func setElement<T>(_ tuple: inout T, _ index: Int, _ value: Int64) {
+func setElement<T>(_ tuple: inout T, _ index: Int, _ value: Int64) {
     withUnsafeMutableBytes(of: &tuple) { $0.storeBytes(of: value, toByteOffset: index * 8, as: Int64.self) }
 }
 

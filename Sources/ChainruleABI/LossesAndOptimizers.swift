@@ -30,6 +30,27 @@ public func chainrule_loss_counts(
     }
 }
 
+/// What a loss is evaluated on.
+private struct LossArrays {
+    let loss: LossEvaluator
+    let predictions: [ArrayView]
+    let targets: [ArrayView]
+    let weights: ArrayView?
+    let gradients: [ArrayView]?
+
+    @inline(never)
+    init(
+        _ handle: OpaquePointer?, _ prediction: UnsafePointer<chainrule_array>?, _ target: UnsafePointer<chainrule_array>?,
+        _ weight: UnsafePointer<chainrule_array>?, _ gradient: UnsafePointer<chainrule_array>?
+    ) throws(ChainruleError) {
+        loss = try object(handle, "loss", LossEvaluator.self)
+        predictions = try viewList(prediction, loss.predictionCount, "prediction")
+        targets = try viewList(target, loss.targetCount, "target")
+        weights = weight == nil ? nil : try view(weight, "sample_weight")
+        gradients = gradient == nil ? nil : try viewList(gradient, loss.predictionCount, "gradient")
+    }
+}
+
 @_cdecl("chainrule_loss_evaluate") @implementation
 public func chainrule_loss_evaluate(
     _ loss: OpaquePointer?, _ prediction: UnsafePointer<chainrule_array>?, _ target: UnsafePointer<chainrule_array>?,
@@ -37,14 +58,29 @@ public func chainrule_loss_evaluate(
     _ gradient: UnsafePointer<chainrule_array>?
 ) -> chainrule_status {
     guarded("chainrule_loss_evaluate") { () throws(ChainruleError) in
-        let loss = try object(loss, "loss", LossEvaluator.self)
-        let predictions = try viewList(prediction, loss.predictionCount, "prediction")
-        let targets = try viewList(target, loss.targetCount, "target")
         let value = try required(value, "value")
-        var weights: ArrayView?
-        if sample_weight != nil { weights = try view(sample_weight, "sample_weight") }
-        let slopes = gradient == nil ? nil : try viewList(gradient, loss.predictionCount, "gradient")
-        value.pointee = try loss.evaluate(predictions: predictions, targets: targets, weights: weights, gradients: slopes)
+        let given = try LossArrays(loss, prediction, target, sample_weight, gradient)
+        value.pointee = try given.loss.evaluate(
+            predictions: given.predictions, targets: given.targets, weights: given.weights, gradients: given.gradients)
+    }
+}
+
+@_cdecl("chainrule_loss_values") @implementation
+public func chainrule_loss_values(
+    _ loss: OpaquePointer?, _ prediction: UnsafePointer<chainrule_array>?, _ target: UnsafePointer<chainrule_array>?,
+    _ sample_weight: UnsafePointer<chainrule_array>?, _ values: UnsafeMutablePointer<chainrule_array>?,
+    _ gradient: UnsafePointer<chainrule_array>?
+) -> chainrule_status {
+    guarded("chainrule_loss_values") { () throws(ChainruleError) in
+        let values = try required(values, "values")
+        let isQuestion = values.pointee.data == nil
+        let given = try LossArrays(loss, prediction, target, sample_weight, isQuestion ? nil : gradient)
+        let place = isQuestion ? nil : try view(UnsafePointer(values), "values")
+        let shape = try given.loss.values(
+            predictions: given.predictions, targets: given.targets, weights: given.weights, into: place, gradients: given.gradients)
+        guard isQuestion else { return }
+        values.pointee.rank = Int32(shape.rank)
+        for (index, size) in shape.dimensions.enumerated() { setElement(&values.pointee.shape, index, Int64(size)) }
     }
 }
 

@@ -164,11 +164,11 @@ public func chainrule_trainer_step(
             let views = trainer.views
             var count = 0
             for index in 0..<trainer.inputCount {
-                (views + count).pointee = try view(x.map { $0 + index }, "x")
+                (views + count).pointee = try viewInPlace(x.map { $0 + index }, "x")
                 count += 1
             }
             for index in 0..<trainer.targetCount {
-                (views + count).pointee = try view(y.map { $0 + index }, "y")
+                (views + count).pointee = try viewInPlace(y.map { $0 + index }, "y")
                 count += 1
             }
             if let sample_weight {

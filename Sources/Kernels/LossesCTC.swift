@@ -9,6 +9,7 @@
 //             2 times used (Int32)  3 labels used (Int32)  4 sample weights or nil
 //             5 workspace [samples, time + 5, 2 longest + 5]  6 losses (Double), one a sample
 //             7 gradient or nil  8 sum of weights (Double, of weightSum) or nil
+//             9 each sample's share of the loss or nil
 //   integers  0 time  1 classes  2 longest  3 blank  4 whether infinite losses count 0
 //             5 whether a sample's loss is divided by its labels
 //   scalars   0 divisor
@@ -177,7 +178,9 @@ private func connectionistLoss<V: KernelMath>(_: V.Type, _ arguments: Arguments,
     let isInfinite = logarithm == -.infinity
     let isLeftOut = isInfinite && arguments.integer(4) != 0
     // A weight of 0 leaves out what is infinite, too.
-    arguments.output(6, Double.self)[sample] = isLeftOut || share == 0 ? 0 : -logarithm * share
+    let loss = isLeftOut || share == 0 ? 0 : -logarithm * share
+    arguments.output(6, Double.self)[sample] = loss
+    if arguments.has(9) { arguments.output(9, V.Scalar.self)[sample] = V.Scalar(loss * inverseDivisor(arguments, weights: 8)) }
     guard arguments.has(7) else { return }
     let size = arguments.integer(0) * ways.classes
     let gradient = arguments.output(7, V.Scalar.self) + sample * size

@@ -12,7 +12,7 @@
 // crossEntropy. Pieces: integer 2 rows. Labels lie under columns: the caller has checked it.
 //   pointers  0 logits  1 labels (Int32) or probabilities  2 sample weights or nil
 //             3 class weights or nil  4 gradient or nil  5 partials: one Double per piece
-//             6 sum of weights (Double, of weightSum) or nil
+//             6 sum of weights (Double, of weightSum) or nil  7 each row's share of the loss or nil
 //   integers  0 rows  1 columns  2 rows per piece  3 whether targets are probabilities
 //             4 rows of one sample
 //   scalars   0 divisor: rows, or 1 where pointer 6 is given  1 label smoothing
@@ -123,6 +123,7 @@ private func crossEntropy<G: Goal>(_ goal: G, _ arguments: Arguments, _ begin: I
     let logits = arguments.input(0, V.Scalar.self)
     let weights = arguments.has(2) ? arguments.input(2, V.Scalar.self) : nil
     let gradient = arguments.has(4) ? arguments.output(4, V.Scalar.self) : nil
+    let losses = arguments.has(7) ? arguments.output(7, V.Scalar.self) : nil
     let partials = arguments.output(5, Double.self)
     let columns = arguments.integer(1)
     let perPiece = arguments.integer(2)
@@ -153,7 +154,9 @@ private func crossEntropy<G: Goal>(_ goal: G, _ arguments: Arguments, _ begin: I
                 heights = V.choose(here, V(repeating: weight * result.height), heights)
                 products = V.choose(here, V(repeating: weight * result.product), products)
             }
-            total += heights * V.log(sums) - products
+            let found = heights * V.log(sums) - products
+            total += found
+            if let losses { (found * V(repeating: factor)).store(losses + row, count) }
             row += count
         }
         partials[piece] = Double(total.laneSum)

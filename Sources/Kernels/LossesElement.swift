@@ -6,6 +6,7 @@
 //   pointers  0 prediction  1 target  2 sample weights or nil  3 weights of columns or nil  4 gradient or nil
 //             5 partials: one Double per piece  6 sum of weights (Double, of weightSum) or nil
 //             7 second prediction  8 its gradient or nil  9 the formula's numbers of columns or nil
+//             10 each element's share of the loss or nil
 //   integers  0 rows  1 columns  2 rows per piece  3 ElementLoss  4 the formula's flag
 //   scalars   0 divisor: rows * columns, or columns where pointer 6 is given  1, 2 numbers of the formula
 // weightSum: the sum of the weights, in one piece: sample weights, the labels' class weights, or
@@ -16,6 +17,7 @@
 //   pointers  0 partials (Double)  1 sum of weights or nil  2 result (Double)
 //   integers  0 partials' count      scalars  0 divisor, as above
 
+import CPUFeatures
 import KernelInterface
 
 let elementLossKernel: Kernel = { call, begin, end, _ in
@@ -128,6 +130,7 @@ private func elementLoss<Formula: LossFormula, C: ColumnNumbers>(
     let target = arguments.input(1, V.Scalar.self)
     let weights = arguments.has(2) ? arguments.input(2, V.Scalar.self) : nil
     let gradient = arguments.has(4) ? arguments.output(4, V.Scalar.self) : nil
+    let losses = arguments.has(10) ? arguments.output(10, V.Scalar.self) : nil
     let partials = arguments.output(5, Double.self)
     let columns = arguments.integer(1)
     let perPiece = arguments.integer(2)
@@ -147,15 +150,15 @@ private func elementLoss<Formula: LossFormula, C: ColumnNumbers>(
                     ?? ElementRun<V>(base: UnsafePointer(repeated), mask: 0)
                 lossRange(
                     Formula.self, prediction + start, target + start, weight, gradient.map { $0 + start },
-                    (last - first) * columns, numbers, byColumn, factor, &total)
+                    losses.map { $0 + start }, (last - first) * columns, numbers, byColumn, factor, &total)
             } else {
                 for row in first..<last {
                     let start = row * columns
                     if let weights { V(repeating: weights[row]).store(repeated) }
                     lossRange(
                         Formula.self, prediction + start, target + start,
-                        ElementRun<V>(base: UnsafePointer(repeated), mask: 0), gradient.map { $0 + start }, columns, numbers,
-                        byColumn, factor, &total)
+                        ElementRun<V>(base: UnsafePointer(repeated), mask: 0), gradient.map { $0 + start },
+                        losses.map { $0 + start }, columns, numbers, byColumn, factor, &total)
                 }
             }
             partials[piece] = Double(total.value)
@@ -180,7 +183,8 @@ private struct LossSum<V: KernelMath> {
 
 @inline(never) private func lossRange<Formula: LossFormula, C: ColumnNumbers>(
     _: Formula.Type, _ prediction: UnsafePointer<C.V.Scalar>, _ target: UnsafePointer<C.V.Scalar>,
-    _ weight: ElementRun<C.V>, _ gradient: UnsafeMutablePointer<C.V.Scalar>?, _ count: Int,
+    _ weight: ElementRun<C.V>, _ gradient: UnsafeMutablePointer<C.V.Scalar>?,
+    _ losses: UnsafeMutablePointer<C.V.Scalar>?, _ count: Int,
     _ numbers: LossNumbers<C.V>, _ columns: C, _ factor: C.V, _ total: inout LossSum<C.V>
 ) {
     typealias V = C.V
@@ -198,12 +202,18 @@ private struct LossSum<V: KernelMath> {
         let sum = V.fma(value, w, total.even)
         total.even = total.odd
         total.odd = sum
+        if let losses = apart(losses) { (found.value * (w * factor)).store(losses + i, n) }
         if let gradient {
             let slope = found.slope * (w * factor)
             if rest >= V.lanes { slope.store(gradient + i) } else { slope.store(gradient + i, n) }
         }
         i &+= V.lanes
     }
+}
+
+/// The same pointer, about which the compiler knows nothing: or else it makes one loop with and one without it.
+@inline(__always) func apart<T>(_ losses: UnsafeMutablePointer<T>?) -> UnsafeMutablePointer<T>? {
+    UnsafeMutableRawPointer(mutating: cr_separate(losses))?.assumingMemoryBound(to: T.self)
 }
 
 private func weightSum<V: KernelMath>(_: V.Type, _ arguments: Arguments) {

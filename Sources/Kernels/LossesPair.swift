@@ -13,6 +13,7 @@ func pairLoss<Formula: PairFormula, V: KernelMath>(
     let partials = arguments.output(5, Double.self)
     let y = arguments.input(7, V.Scalar.self)
     let gradientY = arguments.has(8) ? arguments.output(8, V.Scalar.self) : nil
+    let losses = arguments.has(10) ? arguments.output(10, V.Scalar.self) : nil
     let columns = arguments.integer(1)
     let perPiece = arguments.integer(2)
     let numbers = LossNumbers<V>(arguments)
@@ -33,6 +34,7 @@ func pairLoss<Formula: PairFormula, V: KernelMath>(
                 let n = min(V.lanes, start + count - i)
                 let found = Formula.all(V.load(x + i, n), V.load(y + i, n), V.load(target + i, n), numbers)
                 total = V.fma(V.choose(V.firstLanes(n), found.value, V.zero), weight, total)
+                if let losses = apart(losses) { (found.value * (weight * factor)).store(losses + i, n) }
                 if let gradientX { (found.x * (weight * factor)).store(gradientX + i, n) }
                 if let gradientY { (found.y * (weight * factor)).store(gradientY + i, n) }
                 i += n

@@ -4,7 +4,7 @@
 //   pointers  0 x  1 second prediction  2 target (labels Int32, or real numbers) or third prediction
 //             3 sample weights or nil  4 class weights or nil; multilabelMargin: workspace [rows, columns]
 //             5, 6, 7 gradients in the predictions or nil  8 partials: one Double per piece
-//             9 sum of weights (Double, of weightSum) or nil
+//             9 sum of weights (Double, of weightSum) or nil  10 each row's share of the loss or nil
 //   integers  0 rows  1 columns  2 rows per piece  3 RowLoss  4 rows of one sample  5 flag
 //   scalars   0 divisor  1, 2, 3 numbers of the formula
 // A row's loss is multiplied by its sample's weight; the formulas are in LossesRowFormulas.swift.
@@ -102,6 +102,7 @@ private func rowLoss<Formula: RowFormula, V: KernelMath>(
 ) {
     let weights = arguments.has(3) ? arguments.input(3, V.Scalar.self) : nil
     let partials = arguments.output(8, Double.self)
+    let losses = arguments.has(10) ? arguments.output(10, V.Scalar.self) : nil
     let perPiece = arguments.integer(2)
     let positions = max(arguments.integer(4), 1)
     let factor = inverseDivisor(arguments, weights: 9)
@@ -114,6 +115,7 @@ private func rowLoss<Formula: RowFormula, V: KernelMath>(
             let weight = weights.map { Double($0[row / positions]) } ?? 1
             let value = Formula.loss(LossRow<V>(arguments, row: row, factor: V.Scalar(weight * factor)))
             total += weight * Double(value)
+            if let losses { losses[row] = V.Scalar(weight * Double(value) * factor) }
             row += 1
         }
         partials[piece] = total

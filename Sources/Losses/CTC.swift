@@ -82,6 +82,7 @@ struct CTC: Loss {
         if let weights = emit.sampleWeights { list.append(Operand(4, weights, .read)) }
         if let gradient = emit.gradient() { list.append(Operand(7, gradient, .write)) }
         if let weightSum = scale.weightSum { list.append(Operand(8, weightSum, .read)) }
+        if let losses = emit.place([samples]) { list.append(Operand(9, losses, .write)) }
         program.call(.connectionistLoss, list, pieces: samples, cost: Double(samples * shape[1] * (row * 10 + shape[2]))) {
             $0.integers[0] = shape[1]
             $0.integers[1] = shape[2]

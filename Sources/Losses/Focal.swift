@@ -70,7 +70,7 @@ struct Focal: Loss {
                 .softmaxFocal,
                 LossEmitter.Rows(
                     count: rows.count, columns: rows.classes, positions: rows.positions,
-                    x: emit.asRows(emit.predictions[0], rows), gradient: gradient, target: emit.targets[0],
+                    shape: emit.shapes[0].withoutClasses, x: emit.asRows(emit.predictions[0], rows), gradient: gradient, target: emit.targets[0],
                     classWeights: alpha.isEmpty ? nil : emit.program.constant(alpha), a: gamma), scale)
         }
     }

@@ -150,13 +150,15 @@ public enum LossReduction: String, CaseIterable, Sendable {
     case sum
     /// The sum over elements, the mean over samples.
     case batchmean
+    /// Each by itself; the gradients are those of their sum.
+    case none
 }
 
 extension AttributeSpecification {
     static var reduction: AttributeSpecification {
         AttributeSpecification(
             "reduction", .word(LossReduction.allCases.map(\.rawValue)), default: "mean",
-            "over elements and samples; batchmean: sum over elements, mean over samples")
+            "over elements and samples; batchmean: sum over elements, mean over samples; none: each loss by itself, not for training")
     }
     static var factor: AttributeSpecification {
         AttributeSpecification("factor", .real(.finite), default: "1", "scales the loss, where several are added")
@@ -169,6 +171,8 @@ public struct LossChoice: Sendable {
     public let reduction: LossReduction
     public let factor: Double
 
+    /// The same loss, each by itself.
+    public var unreduced: LossChoice { LossChoice(loss: loss, reduction: .none, factor: factor) }
     public var predictionCount: Int { loss.predictionRoles.count }
     public var targetCount: Int { loss.targetRoles.count }
     public var freeTarget: Int? { type(of: loss).freeTarget }

@@ -22,6 +22,8 @@ public final class LossEmitter {
     public let weightSum: Value
     /// Whether it was; otherwise the divisor is known beforehand.
     public private(set) var usesWeightSum = false
+    /// The losses before they are summed, and their shape, if they are wanted.
+    public private(set) var losses: (value: Value, shape: Shape)?
     private let reduction: LossReduction
     private let factor: Double
 
@@ -68,7 +70,22 @@ public final class LossEmitter {
         let sum = LossEmitter(self, prediction: losses, shape: [rows, elements], target: ones, gradient: shares)
         sum.elements(.hingeEmbedding)
         usesWeightSum = sum.usesWeightSum
+        self.losses = sum.losses.map { ($0.value, elements == 1 ? [rows] : $0.shape) }
         return shares
+    }
+
+    /// Where a kernel writes each loss, if somebody wants them.
+    func place(_ shape: Shape) -> Value? {
+        guard reduction == .none else { return nil }
+        let value = program.value(elements: shape.elementCount)
+        losses = (value, shape)
+        return value
+    }
+
+    /// The losses that are wanted are sums over the last dimension of those that were placed.
+    func sumLosses() {
+        guard let (each, shape) = losses, let sums = place(Shape(shape.dimensions.dropLast())) else { return }
+        program.sum(each, shape, over: [shape.rank - 1], into: sums)
     }
 
     /// Samples.
@@ -90,7 +107,7 @@ public final class LossEmitter {
     /// - share: what each loss is divided by in any case.
     func scale(elements: Int, share: Int = 1) -> Scale {
         var scale = Scale(divisor: Double(share) / factor)
-        if reduction == .sum { return scale }
+        if reduction == .sum || reduction == .none { return scale }
         if reduction == .mean { scale.divisor *= Double(max(elements, 1)) }
         if let sampleWeights {
             addWeights(rows: rows, samples: sampleWeights)
@@ -169,6 +186,7 @@ extension LossEmitter {
             if let gradient = second.gradient { list.append(Operand(8, gradient, .write)) }
         }
         if let column = numbers.columnNumbers { list.append(Operand(9, column, .read)) }
+        if let losses = place(shapes[0]) { list.append(Operand(10, losses, .write)) }
         program.call(.elementLoss, list, pieces: pieces, cost: Double(rows * columns)) {
             $0.integers[0] = rows
             $0.integers[1] = columns
@@ -196,6 +214,8 @@ extension LossEmitter {
         var columns: Int
         /// Rows of one sample.
         var positions = 1
+        /// Of the losses; nil: one a sample.
+        var shape: Shape?
         var x: Value
         var gradient: Value?
         var target: Value?
@@ -224,6 +244,7 @@ extension LossEmitter {
         if let workspace = rows.workspace { list.append(Operand(4, workspace, .write)) }
         if let gradient = rows.gradient { list.append(Operand(5, gradient, .write)) }
         if let weightSum = scale.weightSum { list.append(Operand(9, weightSum, .read)) }
+        if let losses = place(rows.shape ?? [rows.count]) { list.append(Operand(10, losses, .write)) }
         program.call(.rowLoss, list, pieces: pieces, cost: Double(rows.count * rows.columns) * 3) {
             $0.integers[0] = rows.count
             $0.integers[1] = rows.columns

@@ -35,5 +35,6 @@ struct MultilabelSoftMargin: Loss {
         emit.elements(
             .binaryCrossEntropyWithLogits, LossEmitter.Numbers(columnWeights: emit.columnConstant(weight)),
             share: shape[shape.rank - 1])
+        emit.sumLosses()
     }
 }

@@ -45,7 +45,7 @@ struct NegativeLogLikelihood: Loss {
                 .negativeLogLikelihood,
                 LossEmitter.Rows(
                     count: rows.count, columns: rows.classes, positions: rows.positions,
-                    x: emit.asRows(emit.predictions[0], rows), gradient: gradient, target: emit.targets[0], classWeights: classes),
+                    shape: emit.shapes[0].withoutClasses, x: emit.asRows(emit.predictions[0], rows), gradient: gradient, target: emit.targets[0], classWeights: classes),
                 scale)
         }
     }

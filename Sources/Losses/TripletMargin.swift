@@ -50,7 +50,8 @@ struct TripletMargin: Loss {
         emit.rows(
             .tripletMargin,
             LossEmitter.Rows(
-                count: emit.rows * positions, columns: features, positions: max(positions, 1), x: emit.predictions[0],
+                count: emit.rows * positions, columns: features, positions: max(positions, 1),
+                shape: Shape(shape.dimensions.dropLast()), x: emit.predictions[0],
                 gradient: emit.gradient(), a: margin, b: power, c: eps, flag: swaps), emit.scale(elements: positions))
     }
 }

@@ -23,8 +23,31 @@ public final class LossEvaluator: @unchecked Sendable {
 
     /// The gradient arrays, if given, are written only when all is well.
     public func evaluate(
-        predictions: [ArrayView], targets given: [ArrayView], weights: ArrayView?, gradients: [ArrayView]?
+        predictions: [ArrayView], targets: [ArrayView], weights: ArrayView?, gradients: [ArrayView]?
     ) throws(ChainruleError) -> Double {
+        guard choice.reduction != .none else {
+            throw ChainruleError(
+                .state, "the loss", expected: "reduction mean, sum or batchmean where one number is wanted", got: "reduction=none")
+        }
+        return try run(choice, predictions: predictions, targets: targets, weights: weights, gradients: gradients).value
+    }
+
+    /// Each loss by itself, times its sample's weight, whatever the reduction is; the gradients are those of their sum.
+    /// - place: asked for the array when the shape is known; with nil that's all.
+    /// - returns: the losses' shape.
+    public func values(
+        predictions: [ArrayView], targets: [ArrayView], weights: ArrayView?, into place: ArrayView?, gradients: [ArrayView]?
+    ) throws(ChainruleError) -> Shape {
+        try run(
+            choice.unreduced, predictions: predictions, targets: targets, weights: weights, losses: place, isShapeEnough: place == nil,
+            gradients: gradients
+        ).losses
+    }
+
+    private func run(
+        _ choice: LossChoice, predictions: [ArrayView], targets given: [ArrayView], weights: ArrayView?,
+        losses: ArrayView? = nil, isShapeEnough: Bool = false, gradients: [ArrayView]?
+    ) throws(ChainruleError) -> (value: Double, losses: Shape) {
         let names = predictions.count == 1 ? ["prediction"] : loss.predictionRoles
         let type = predictions[0].type
         var shapes: [Shape] = []
@@ -62,28 +85,44 @@ public final class LossEvaluator: @unchecked Sendable {
         try loss.check(
             { addresses[predictions.count + $0].map { UnsafePointer($0.assumingMemoryBound(to: Int32.self)) } },
             sizes: { expected[$0].shape.elementCount / max(batch, 1) }, batch: batch)
-        try check(slopes, shapes, names, against: arrays.map(\.view))
-
         let program = Program(isDouble: type == .float64)
         let values = addresses.indices.map { program.value(bytes: 0, home: .external($0)) }
         let result = program.value(bytes: 8)
         let found = shapes.map { program.value(elements: $0.elementCount) }
         for value in [result] + found { program.pin(value) }
         let first = predictions.count + given.count
-        loss.emit(
-            LossEmitter(
-                program, choice, predictions: Array(values[..<predictions.count]),
-                shapes: shapes.map { $0.rank == 0 ? [1] : $0 }, targets: Array(values[predictions.count..<first]),
-                specifications: expected, sampleWeights: weights == nil ? nil : values[first], gradients: found, result: result,
-                weightSum: program.value(bytes: 8)))
+        let emitter = LossEmitter(
+            program, choice, predictions: Array(values[..<predictions.count]),
+            shapes: shapes.map { $0.rank == 0 ? [1] : $0 }, targets: Array(values[predictions.count..<first]),
+            specifications: expected, sampleWeights: weights == nil ? nil : values[first], gradients: found, result: result,
+            weightSum: program.value(bytes: 8))
+        loss.emit(emitter)
+        if let each = emitter.losses { program.pin(each.value) }
+        let shapeOfLosses = shapes[0].rank == 0 ? [] : emitter.losses?.shape ?? []
+        if isShapeEnough { return (0, shapeOfLosses) }
+        var results = slopes.enumerated().map { index, view in
+            Result(view: view, name: slopes.count == 1 ? "the gradient" : "the gradient in \(names[index])", shape: shapes[index], value: found[index])
+        }
+        if let losses, let value = emitter.losses?.value {
+            results.append(Result(view: losses, name: "values", shape: shapeOfLosses, value: value))
+        }
+        try check(results, against: arrays.map(\.view))
         let plan = try Plan(program)
         let arena = try Storage(byteCount: plan.arenaBytes, what: "the loss's workspace")
         try plan.runAlone(arena: arena, externals: addresses)
-        guard let value = plan.addressAlone(result, arena: arena)?.load(as: Double.self) else { return 0 }
-        for (index, view) in slopes.enumerated() {
-            if let address = plan.addressAlone(found[index], arena: arena) { copyOut(address, type, shapes[index], to: view) }
+        guard let value = plan.addressAlone(result, arena: arena)?.load(as: Double.self) else { return (0, shapeOfLosses) }
+        for result in results {
+            if let address = plan.addressAlone(result.value, arena: arena) { copyOut(address, type, result.shape, to: result.view) }
         }
-        return value
+        return (value, shapeOfLosses)
+    }
+
+    /// An array of the caller's, and what is to be written there.
+    private struct Result {
+        var view: ArrayView
+        var name: String
+        var shape: Shape
+        var value: Value
     }
 
     private func expectedTargets(_ given: [ArrayView], _ shapes: [Shape]) throws(ChainruleError) -> [TargetSpecification] {
@@ -92,16 +131,14 @@ public final class LossEvaluator: @unchecked Sendable {
         return try loss.targets(for: shapes, integers: given.map { !$0.type.isReal }, freeSize: freeSize)
     }
 
-    /// Where the gradients go must be the caller's to write, and apart from all else.
-    private func check(
-        _ gradients: [ArrayView], _ shapes: [Shape], _ names: [String], against inputs: [ArrayView]
-    ) throws(ChainruleError) {
-        for (index, gradient) in gradients.enumerated() {
-            let name = gradients.count == 1 ? "the gradient" : "the gradient in \(names[index])"
-            try checkResult(gradient, FeedSpecification(name: name, shape: shapes[index], kind: .real), batch: nil)
-            for other in inputs + gradients[..<index] {
-                if let own = gradient.byteRange, let range = other.byteRange, own.overlaps(range) {
-                    throw ChainruleError(.invalidArgument, name, expected: "memory of its own", got: "memory that overlaps another array")
+    /// Where results go must be the caller's to write, and apart from all else.
+    private func check(_ results: [Result], against inputs: [ArrayView]) throws(ChainruleError) {
+        for (index, result) in results.enumerated() {
+            try checkResult(result.view, FeedSpecification(name: result.name, shape: result.shape, kind: .real), batch: nil)
+            for other in inputs + results[..<index].map(\.view) {
+                if let own = result.view.byteRange, let range = other.byteRange, own.overlaps(range) {
+                    throw ChainruleError(
+                        .invalidArgument, result.name, expected: "memory of its own", got: "memory that overlaps another array")
                 }
             }
         }

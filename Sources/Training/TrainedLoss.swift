@@ -51,6 +51,11 @@ struct TrainedLoss {
             if let choice = try LossCatalog.make(String(repeating: " ", count: position) + part) { choices.append(choice) }
             position += part.utf8.count + 1
         }
+        if let each = choices.first(where: { $0.reduction == .none }) {
+            throw ChainruleError(
+                .attribute, "\(each.loss.kind)'s reduction", expected: "mean, sum or batchmean in training, which needs one number",
+                got: "none")
+        }
         let outputs = model.outputs.count
         if choices.isEmpty {
             let node = model.nodes[model.outputs[0]]

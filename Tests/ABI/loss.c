@@ -107,6 +107,75 @@ static void arrays_refused(void) {
   }
 }
 
+/* Each loss by itself: the shape first, then the losses; the reduction that the loss has doesn't matter. */
+static void values_of_losses(void) {
+  static const char *const reductions[] = {"none", "mean", "sum", "batchmean"};
+  float each[ROWS * CLASSES * 2];
+  chainrule_array p = chainrule_matrix(scores, ROWS, CLASSES), t = chainrule_matrix(target, ROWS, CLASSES);
+  chainrule_array g = chainrule_matrix(gradient, ROWS, CLASSES), w = chainrule_vector(weights, ROWS), values;
+  chainrule_array l = chainrule_labels(labels, ROWS);
+  chainrule_loss *loss = NULL;
+  chainrule_model *model = NULL;
+  chainrule_trainer *trainer = NULL;
+  double value;
+  int i, k;
+  begin();
+  for (k = 0; k < 4; k++) {
+    char text[64];
+    snprintf(text, sizeof text, "mse factor=3 reduction=%s", reductions[k]);
+    REQUIRE_OK(chainrule_loss_create(text, &loss));
+    memset(&values, 0, sizeof values);
+    SUCCEEDS(chainrule_loss_values(loss, &p, &t, &w, &values, NULL));
+    CHECK(values.data == NULL);
+    CHECK_EQUAL(values.rank, 2);
+    CHECK_EQUAL(values.shape[0], ROWS);
+    CHECK_EQUAL(values.shape[1], CLASSES);
+    values = chainrule_matrix(each, ROWS, CLASSES);
+    test_poison(each, sizeof each);
+    SUCCEEDS(chainrule_loss_values(loss, &p, &t, &w, &values, &g));
+    for (i = 0; i < ROWS * CLASSES; i++) {
+      float d = scores[i] - target[i];
+      CHECK_NEAR(each[i], 3 * weights[i / CLASSES] * d * d, 1e-6);
+      CHECK_NEAR(gradient[i], 6 * weights[i / CLASSES] * d, 1e-6);
+    }
+    test_poison(&value, sizeof value);
+    if (k == 0) {
+      FAILS_SAYING(CHAINRULE_STATE, "reduction=none", chainrule_loss_evaluate(loss, &p, &t, NULL, &value, NULL));
+      CHECK_UNTOUCHED(value);
+    }
+    test_poison(each, sizeof each);
+    test_poison(gradient, sizeof gradient);
+    FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "loss", chainrule_loss_values(NULL, &p, &t, NULL, &values, &g));
+    FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "prediction", chainrule_loss_values(loss, NULL, &t, NULL, &values, &g));
+    FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "target", chainrule_loss_values(loss, &p, NULL, NULL, &values, &g));
+    FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "values", chainrule_loss_values(loss, &p, &t, NULL, NULL, &g));
+    FAILS_FOR_BAD_ARRAYS(scores, ROWS, CLASSES, chainrule_loss_values(loss, &bad, &t, NULL, &values, &g));
+    FAILS_FOR_BAD_ARRAYS(target, ROWS, CLASSES, chainrule_loss_values(loss, &p, &bad, NULL, &values, &g));
+    FAILS_FOR_BAD_ARRAYS(gradient, ROWS, CLASSES, chainrule_loss_values(loss, &p, &t, NULL, &values, &bad));
+    values = chainrule_vector(each, ROWS);
+    FAILS_SAYING(CHAINRULE_SHAPE, "values", chainrule_loss_values(loss, &p, &t, NULL, &values, &g));
+    values = chainrule_matrix(each, ROWS, CLASSES);
+    values.data = gradient; /* and not upon the gradient */
+    FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "values", chainrule_loss_values(loss, &p, &t, NULL, &values, &g));
+    CHECK(test_is_poisoned(each, sizeof each) && test_is_poisoned(gradient, sizeof gradient));
+    chainrule_loss_free(loss);
+  }
+  REQUIRE_OK(chainrule_loss_create("cross_entropy reduction=none", &loss));
+  values = chainrule_vector(each, ROWS);
+  SUCCEEDS(chainrule_loss_values(loss, &p, &l, NULL, &values, NULL));
+  for (i = 0; i < ROWS; i++) {
+    double sum = 0;
+    for (k = 0; k < CLASSES; k++) sum += exp(scores[i * CLASSES + k]);
+    CHECK_NEAR(each[i], log(sum) - scores[i * CLASSES + labels[i]], 1e-6);
+  }
+  chainrule_loss_free(loss);
+  REQUIRE_OK(chainrule_model_create(NULL, &model));
+  REQUIRE_OK(chainrule_model_add(model, "input", "shape=2", NULL));
+  REQUIRE_OK(chainrule_model_add(model, "linear", "out_features=1", NULL));
+  FAILS_SAYING(CHAINRULE_ATTRIBUTE, "training", chainrule_trainer_create(model, "mse reduction=none", "sgd lr=0.1", &trainer));
+  chainrule_model_free(model);
+}
+
 /* A loss that is not finite is told as such, or it is an error that touches nothing. */
 static void not_finite(const chainrule_loss *loss, const chainrule_array *p, const chainrule_array *t,
                        const chainrule_array *g) {
@@ -271,6 +340,7 @@ int main(void) {
   TEST_MAIN("loss");
   RUN(text_refused);
   RUN(null_arguments);
+  RUN(values_of_losses);
   RUN(arrays_refused);
   RUN(not_finite_refused);
   RUN(weights_refused);

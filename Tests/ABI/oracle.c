@@ -202,6 +202,28 @@ static void compare_loss_slope(const chainrule_loss *loss, const chainrule_array
   free(direction);
 }
 
+/* Each loss by itself, where PyTorch's are known, and gradients of their sum, which are those of reduction=sum. */
+static void unreduced(const chainrule_loss *loss, const chainrule_array *predictions, const chainrule_array *targets,
+                      const chainrule_array *weight, const chainrule_array *summed, const OracleTensor *expected) {
+  chainrule_dtype dtype = predictions[0].dtype;
+  chainrule_array values = oracle_array(expected, dtype), shape, gradients[ORACLE_FEW];
+  int i;
+  memset(&shape, 0, sizeof shape);
+  SUCCEEDS(chainrule_loss_values(loss, predictions, targets, weight, &shape, NULL));
+  CHECK_EQUAL(shape.rank, values.rank);
+  for (i = 0; i < values.rank; i++) CHECK_EQUAL(shape.shape[i], values.shape[i]);
+  for (i = 0; i < current.prediction_count; i++) gradients[i] = oracle_array(&current.predictions[i], dtype);
+  test_poison(values.data, bytes_of(&values, expected->count));
+  SUCCEEDS(chainrule_loss_values(loss, predictions, targets, weight, &values, gradients));
+  oracle_compare(expected, &values, "losses");
+  for (i = 0; i < current.prediction_count; i++) {
+    size_t bytes = bytes_of(&gradients[i], current.predictions[i].count);
+    CHECK(memcmp(gradients[i].data, summed[i].data, bytes) == 0);
+    free(gradients[i].data);
+  }
+  free(values.data);
+}
+
 static void loss_in(chainrule_dtype dtype) {
   chainrule_loss *loss = NULL;
   chainrule_array predictions[ORACLE_FEW], targets[ORACLE_FEW], gradients[ORACLE_FEW], weight, single;
@@ -222,6 +244,10 @@ static void loss_in(chainrule_dtype dtype) {
   CHECK(value == alone);
   for (i = 0; i < current.expected_count; i++) {
     const OracleTensor *expected = &current.expected[i];
+    if (strcmp(current.expected_kind[i], "losses") == 0) {
+      unreduced(loss, predictions, current.target_count ? targets : NULL, weights, gradients, expected);
+      continue;
+    }
     if (strcmp(current.expected_kind[i], "value") != 0) {
       int index = atoi(expected->name);
       oracle_compare(expected, &gradients[index], "gradient");

@@ -58,6 +58,84 @@ void library_and_catalog() {
   const auto losses = catalog(CHAINRULE_LOSSES);
   EXPECT(losses.size() >= 5);
   EXPECT(describe(CHAINRULE_LAYERS, "linear").rfind("linear:", 0) == 0);
+  const chainrule_entry_info linear = catalog_entry(CHAINRULE_LAYERS, "linear");
+  EXPECT(std::string(linear.class_name) == "Linear" && linear.parameter_count == 2);
+  EXPECT(std::string(catalog_attribute(CHAINRULE_LAYERS, "linear", 0).name) == "in_features");
+  EXPECT(catalog_parameter("linear", 0).first == "weight");
+  EXPECT(status_of([] { catalog_parameter("linear", 9); }) == CHAINRULE_NOT_FOUND);
+  EXPECT(status_of([] { catalog_entry(CHAINRULE_LAYERS, "line"); }) == CHAINRULE_NOT_FOUND);
+}
+
+/// A layer that doubles its input, a loss of its own, an optimizer and a schedule of constant steps.
+void kinds_of_ones_own() {
+  chainrule_layer_definition twice = {};
+  twice.struct_size = sizeof twice;
+  twice.forward = [](void *, const char *, const chainrule_array *inputs, size_t, const chainrule_array *output,
+                     std::int32_t) -> std::int32_t {
+    for (std::int64_t i = 0; i < output->shape[0] * output->shape[1]; i++)
+      static_cast<double *>(output->data)[i] = 2 * static_cast<const double *>(inputs[0].data)[i];
+    return 0;
+  };
+  twice.backward = [](void *, const char *, const chainrule_array *, size_t, const chainrule_array *output,
+                      const chainrule_array *slopes, const chainrule_array *result) -> std::int32_t {
+    for (std::int64_t i = 0; i < output->shape[0] * output->shape[1]; i++)
+      static_cast<double *>(result[0].data)[i] = 2 * static_cast<const double *>(slopes->data)[i];
+    return 0;
+  };
+  register_layer("twice", twice);
+  EXPECT(status_of([&] { register_layer("linear", twice); }) != CHAINRULE_OK);
+  Model model(0, CHAINRULE_FLOAT64);
+  model.add("input", "shape=2");
+  model.add("twice");
+  std::vector<double> x = {1, 2, 3, 4}, y(4);
+  model.predict(view(x, {2, 2}), view(y, {2, 2}));
+  EXPECT(y == std::vector<double>({2, 4, 6, 8}));
+  EXPECT(model.check_gradients(view(x, {2, 2})) < 1e-6);
+
+  chainrule_optimizer_definition steps = {};
+  steps.struct_size = sizeof steps;
+  steps.update = [](void *, const char *, std::int64_t, double lr, const chainrule_array *parameter, const chainrule_array *,
+                    const chainrule_array *) -> std::int32_t {
+    static_cast<float *>(parameter->data)[0] -= static_cast<float>(lr);
+    return 0;
+  };
+  register_optimizer("steps", steps);
+  chainrule_schedule_definition rate = {};
+  rate.struct_size = sizeof rate;
+  rate.rate = [](void *, const char *, double first, std::int64_t, double, double *lr) -> std::int32_t { return *lr = first, 0; };
+  register_schedule("same", rate);
+  chainrule_metric_definition metric = {};
+  metric.struct_size = sizeof metric;
+  EXPECT(status_of([&] { register_metric("empty", metric); }) == CHAINRULE_INVALID_ARGUMENT);
+  chainrule_loss_definition loss = {};
+  loss.struct_size = sizeof loss;
+  EXPECT(status_of([&] { register_loss("empty", loss); }) == CHAINRULE_INVALID_ARGUMENT);
+  const auto known = catalog(CHAINRULE_OPTIMIZERS);
+  EXPECT(known.back() == "steps" && catalog(CHAINRULE_SCHEDULES).back() == "same");
+}
+
+void losses_by_themselves() {
+  const std::vector<double> p = {1, 2, 3, 4}, t = {0, 2, 5, 1};
+  std::vector<double> each(4), slopes(4);
+  const Loss loss("mse reduction=none");
+  EXPECT(loss.values_shape(view(p, {2, 2}), view(t, {2, 2})) == Shape({2, 2}));
+  loss.values(view(p, {2, 2}), view(t, {2, 2}), view(each, {2, 2}), view(slopes, {2, 2}));
+  EXPECT(each == std::vector<double>({1, 0, 4, 9}));
+  EXPECT(slopes == std::vector<double>({2, 0, -4, 6}));
+  EXPECT(status_of([&] { loss.evaluate(view(p, {2, 2}), view(t, {2, 2})); }) == CHAINRULE_STATE);
+  EXPECT(Loss("mse").check_gradients(view(p, {2, 2}), view(t, {2, 2})) < 1e-6);
+  std::vector<double> matrix(4);
+  const std::vector<std::int32_t> taken = {0, 1, 1}, right = {0, 0, 1};
+  confusion_matrix(view(taken), view(right), view(matrix, {2, 2}));
+  EXPECT(matrix == std::vector<double>({1, 1, 0, 1}));
+}
+
+void models_as_layers() {
+  const Model inner = line(3);
+  Model outer;
+  outer.add("input", "shape=2");
+  const std::vector<Node> nodes = outer.add(inner, {0}, "inner");
+  EXPECT(nodes.size() == 1 && outer.parameter_info(0).name == "inner.0.weight");
 }
 
 void views_check_their_shape() {
@@ -298,6 +376,9 @@ int main() {
       {"training", training},
       {"checkpoints", checkpoints},
       {"exceptions fly out of callbacks", exceptions_fly_out_of_callbacks},
+      {"kinds of one's own", kinds_of_ones_own},
+      {"losses by themselves", losses_by_themselves},
+      {"models as layers", models_as_layers},
   };
   int failed = 0;
   for (const auto &[name, test] : tests) {

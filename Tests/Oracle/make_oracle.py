@@ -12,7 +12,7 @@ The format is one line a fact; tensors are "rank sizes... values...":
 
     case NAME / add KIND INPUTS ATTRIBUTES / outputs IDS / input TENSOR / indices TENSOR / end
     parameter NAME TENSOR / buffer NAME TENSOR / seed TENSOR (gradient in an output)
-    expect output|evaluation|input|parameter|state|value|gradient|after ... / kinks / training
+    expect output|evaluation|input|parameter|state|value|gradient|losses|after ... / kinks / training
     loss TEXT / prediction TENSOR / target real|int32|int64 TENSOR / weight TENSOR
 """
 
@@ -149,7 +149,11 @@ def loss_case(number, case):
         targets = [value.to(dtype) if value.dtype.is_floating_point else value for value in case.targets]
         value = case.compute(leaves, targets, None if case.weight is None else case.weight.to(dtype))
         value.backward()
-        results.append([value] + [leaf.grad for leaf in leaves])
+        found = {"value -": value, **{f"gradient {index}": leaf.grad for index, leaf in enumerate(leaves)}}
+        if case.each:
+            with torch.no_grad():
+                found["losses -"] = case.each(leaves, targets, None if case.weight is None else case.weight.to(dtype))
+        results.append(found)
     kinds = {torch.float32: "real", torch.int32: "int32", torch.int64: "int64"}
     lines = [f"case {case.text.replace(' ', '-')[:80]}-{number}", f"loss {case.text}"]
     lines += [f"prediction {tensor_text(value)}" for value in case.predictions]
@@ -158,8 +162,7 @@ def loss_case(number, case):
         lines.append(f"weight {tensor_text(case.weight)}")
     if case.kinks:
         lines.append("kinks")
-    for index, (exact, narrow) in enumerate(zip(*results)):
-        lines.append(f"expect {f'gradient {index - 1}' if index else 'value -'} {expectation(exact, narrow)}")
+    lines += [f"expect {what} {expectation(exact, results[1][what])}" for what, exact in results[0].items()]
     return lines + ["end"]
 
 

@@ -176,7 +176,22 @@ def test_reductions(reduction, divisor, rng):
     np.testing.assert_allclose(value, 0.5 * ((prediction - target) ** 2).sum() / divisor)
     np.testing.assert_allclose(gradient, (prediction - target) / divisor)
     with pytest.raises(ValueError, match="batchmean"):
-        cr.Loss("mse reduction=none")
+        cr.Loss("mse reduction=all")
+
+
+def test_losses_by_themselves(rng):
+    prediction, target = rng.normal(size=(2, 6, 3)).astype(np.float32)
+    weight = rng.uniform(size=6).astype(np.float32)
+    each, gradient = cr.MSELoss(reduction="none")(prediction, target, weight)
+    assert each.dtype == np.float32
+    np.testing.assert_allclose(each, (prediction - target) ** 2 * weight[:, None], rtol=1e-6)
+    np.testing.assert_array_equal(gradient, cr.MSELoss(reduction="sum")(prediction, target, weight)[1])
+    labels = np.array([0, 2, -100, 1, 1, 0])
+    each, _ = cr.CrossEntropyLoss(reduction="none")(prediction, labels)
+    assert each.shape == (6,) and each[2] == 0
+    np.testing.assert_allclose(each.sum(), cr.CrossEntropyLoss(reduction="sum")(prediction, labels)[0], rtol=1e-6)
+    with pytest.raises(ValueError, match="training"):
+        cr.Sequential(cr.Linear(3, 3)).compile(loss=cr.MSELoss(reduction="none"), optimizer="adam")
 
 
 def test_targets_of_several_losses(rng):

@@ -16,11 +16,12 @@ class Loss:
     weight                  one number for each sample, or None
     compute                 (predictions, targets, weight) to the loss, predictions and weight in the type at hand
     kinks                   the gradient is not the slope, or jumps somewhere near
+    each                    the same to the losses before they are reduced, where these are compared too
     """
 
-    def __init__(self, text, predictions, targets, weight, compute, kinks=False):
+    def __init__(self, text, predictions, targets, weight, compute, kinks=False, each=None):
         self.text, self.predictions, self.targets, self.weight, self.compute = text, predictions, targets, weight, compute
-        self.kinks = kinks
+        self.kinks, self.each = kinks, each
 
 
 def draw(shape, generator, spread=2.0, low=None):
@@ -28,13 +29,17 @@ def draw(shape, generator, spread=2.0, low=None):
     return (values * 2 - 1) * spread if low is None else values * (spread - low) + low
 
 
+def along(weight, each):
+    """A number for each sample, as it meets the losses [batch, ...]."""
+    return weight.reshape([-1] + [1] * (each.dim() - 1))
+
+
 def reduced(each, weight, reduction, factor=1.0, divisor=None):
     """Losses [batch, ...] (a mean over elements is in them) to one number, by Chainrule's definitions.
 
     divisor: what each element counts in the mean; 1 without it."""
-    rows = each.shape[0]
-    w = torch.ones(rows, dtype=each.dtype) if weight is None else weight
-    spread = w.reshape([rows] + [1] * (each.dim() - 1))
+    w = torch.ones(each.shape[0], dtype=each.dtype) if weight is None else weight
+    spread = along(w, each)
     total = (each * spread).sum()
     if reduction == "mean":
         counts = spread * (torch.ones_like(each) if divisor is None else divisor)
@@ -73,7 +78,11 @@ def every_way(text, predictions, targets, each, generator, divisor=None, check=N
                 assert torch.allclose(own * factor, value, rtol=1e-5 if value.dtype == torch.float32 else 1e-12), text
             return value
 
-        yield Loss(words, predictions, targets, w, compute, **more)
+        def unreduced(p, t, w, factor=factor):
+            losses = each(p, t)
+            return (losses if w is None else losses * along(w, losses)) * factor
+
+        yield Loss(words, predictions, targets, w, compute, each=unreduced if reduction == "sum" else None, **more)
 
 
 def elementwise(generator):

@@ -12,7 +12,7 @@ import numpy as np
 
 from ._arrays import FLOAT64, Views, as_array, as_labels, as_real
 from ._errors import check
-from ._library import c_text, ffi, lib
+from ._library import NULL, c_text, ffi, lib
 from ._library import text as library_text
 from ._text import phrase
 
@@ -34,22 +34,29 @@ class Loss:
         self._prediction_count = int(counts[0])
         self._targets = target_roles(text)
 
-    def __call__(self, prediction: Any, target: Any = None, sample_weight: Any = None) -> tuple[float, Any]:
+    def __call__(self, prediction: Any, target: Any = None, sample_weight: Any = None) -> tuple[Any, Any]:
         """The loss of a batch, and its gradient in the prediction: an array of the prediction's shape and
         type. A loss of several predictions or targets takes tuples of them and returns a tuple of gradients.
-        ``sample_weight`` has one number for each sample."""
+        ``sample_weight`` has one number for each sample. With ``reduction="none"`` an array of the losses of
+        elements, labels or samples comes in place of one number, and the gradient of their sum."""
         predicted, targets = self._arrays(prediction, target)
         dtype = predicted[0].dtype
         weights = [] if sample_weight is None else [as_real(sample_weight, "sample_weight", dtype)]
         gradients = [np.empty(array.shape, dtype) for array in predicted]
-        value = ffi.new("double *")
-        views = [Views(arrays) for arrays in (predicted, targets, weights, gradients)]
-        check(
-            lib.chainrule_loss_evaluate(
-                self._handle, views[0].pointer, views[1].pointer, views[2].pointer, value, views[3].pointer
-            )
-        )
-        return value[0], gradients[0] if len(gradients) == 1 else tuple(gradients)
+        given = [Views(arrays) for arrays in (predicted, targets, weights)]
+        slopes = Views(gradients)
+        arguments = [self._handle, *(view.pointer for view in given)]
+        value: Any
+        if "reduction=none" in self.text.split():
+            shape = ffi.new("chainrule_array *")
+            check(lib.chainrule_loss_values(*arguments, shape, NULL))
+            value = np.empty(tuple(shape.shape[0 : shape.rank]), dtype)
+            check(lib.chainrule_loss_values(*arguments, Views([value]).pointer, slopes.pointer))
+        else:
+            number = ffi.new("double *")
+            check(lib.chainrule_loss_evaluate(*arguments, number, slopes.pointer))
+            value = number[0]
+        return value, gradients[0] if len(gradients) == 1 else tuple(gradients)
 
     def _arrays(self, prediction: Any, target: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Predictions and targets as the library takes them."""
