@@ -56,6 +56,17 @@ private struct Descent<V: KernelMath> {
         V.fma(minusRate, V.fma(decay, old, gradient), old).store(p, count)
     }
 
+    /// W vectors of columns of one row, from a batch of one.
+    @inline(__always)
+    func step<let W: Int>(_ zero: InlineArray<W, V>, _ p: UnsafeMutablePointer<V.Scalar>, _ x: V, _ b: UnsafePointer<V.Scalar>) {
+        var olds = zero
+        for j in 0..<W { olds[j] = V.load(p + j &* V.lanes) }
+        for j in 0..<W {
+            let gradient = V.fma(x, V.load(b + j &* V.lanes), V.zero)
+            V.fma(minusRate, V.fma(decay, olds[j], gradient), olds[j]).store(p + j &* V.lanes)
+        }
+    }
+
     /// W vectors of columns of one row.
     @inline(__always)
     func step<let W: Int>(_ zero: InlineArray<W, V>, _ p: UnsafeMutablePointer<V.Scalar>, _ row: Int, _ column: Int) {
@@ -86,6 +97,13 @@ private func productDescent<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ 
     for row in (begin &* height)..<last {
         let p = parameter + row &* columns
         var column = 0
+        if depth == 1 {
+            let x = V(repeating: descent.a[row])
+            while column &+ 4 &* V.lanes <= columns {
+                descent.step(InlineArray<4, V>(repeating: V.zero), p + column, x, descent.b + column)
+                column &+= 4 &* V.lanes
+            }
+        }
         while column &+ 4 &* V.lanes <= columns {
             descent.step(InlineArray<4, V>(repeating: V.zero), p + column, row, column)
             column &+= 4 &* V.lanes
