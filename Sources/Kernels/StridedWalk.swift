@@ -63,7 +63,12 @@ extension KernelMath {
     /// otherwise crowd the registers of loops that seldom come here.
     @inline(never) static func loadStrided(_ p: UnsafePointer<Scalar>, _ stride: Int, _ count: Int) -> Self {
         var v = Self(repeating: 0)
-        for lane in 0..<count { v[lane] = p[lane * stride] }
+        // Unrolled, a whole vector is put together in registers; otherwise it goes through memory.
+        if count == lanes {
+            for lane in 0..<lanes { v[lane] = p[lane * stride] }
+        } else {
+            for lane in 0..<count { v[lane] = p[lane * stride] }
+        }
         return v
     }
 
