@@ -94,7 +94,10 @@ private func productDescent<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ 
         a: arguments.input(1), b: arguments.input(2), rows: rows, columns: columns, depth: depth,
         minusRate: V(repeating: -arguments.scalar(0, V.Scalar.self)), decay: V(repeating: arguments.scalar(4)))
     let last = end &* height < rows ? end &* height : rows
-    for row in (begin &* height)..<last {
+    // Backwards: the forward pass has just read the last rows, and the next one begins with the first.
+    var row = last
+    while row > begin &* height {
+        row &-= 1
         let p = parameter + row &* columns
         var column = 0
         if depth == 1 {
