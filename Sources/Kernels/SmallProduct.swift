@@ -41,19 +41,12 @@ private func smallProduct<V: KernelMath>(_: V.Type, _ arguments: Arguments) {
         if strip.count > V.lanes { strip.count = V.lanes }
         strip.bias = flags.has(Flags.bias)
             ? V.load(arguments.input(Slot.bias, V.Scalar.self) + column, strip.count) : V(repeating: 0)
-        if flags.has(Flags.columnSums) {
-            var sum = V(repeating: 0)
-            for k in 0..<depth { sum += strip.row(k) }
-            sum.store(arguments.output(Slot.columnSums, V.Scalar.self) + column, strip.count)
-        }
-        var row = 0
-        while row &+ 4 <= rows {
-            strip.multiply(InlineArray<4, V>(repeating: V(repeating: 0)), row)
-            row &+= 4
-        }
-        while row < rows {
-            strip.multiply(InlineArray<1, V>(repeating: V(repeating: 0)), row)
-            row &+= 1
+        let sums = flags.has(Flags.columnSums) ? arguments.output(Slot.columnSums, V.Scalar.self) + column : nil
+        // Loops of their own: a call in the loop would keep its vectors in memory.
+        if bColumn == 1 {
+            strip.run(rows, columnSums: sums) { (p, strip) in strip.count == V.lanes ? V.load(p) : V.load(p, strip.count) }
+        } else {
+            strip.run(rows, columnSums: sums) { (p, strip) in V.loadStrided(p, strip.bColumn, strip.count) }
         }
         column &+= V.lanes
     } while column < columns
@@ -102,20 +95,31 @@ private struct SmallStrip<V: KernelMath> {
         self.depth = depth
     }
 
-    /// B's row k in these columns.
+    /// All rows, and the sums of B's columns where they are wanted; `load` reads a row of B.
     @inline(__always)
-    func row(_ k: Int) -> V {
-        let p = b + k &* bRow
-        if bColumn != 1 { return V.loadStrided(p, bColumn, count) }
-        return count == V.lanes ? V.load(p) : V.load(p, count)
+    func run(_ rows: Int, columnSums: UnsafeMutablePointer<V.Scalar>?, _ load: (UnsafePointer<V.Scalar>, Self) -> V) {
+        if let columnSums {
+            var sum = V(repeating: 0)
+            for k in 0..<depth { sum += load(b + k &* bRow, self) }
+            sum.store(columnSums, count)
+        }
+        var row = 0
+        while row &+ 4 <= rows {
+            multiply(InlineArray<4, V>(repeating: V(repeating: 0)), row, load)
+            row &+= 4
+        }
+        while row < rows {
+            multiply(InlineArray<1, V>(repeating: V(repeating: 0)), row, load)
+            row &+= 1
+        }
     }
 
     @inline(__always)
-    func multiply<let R: Int>(_ zero: InlineArray<R, V>, _ row: Int) {
+    private func multiply<let R: Int>(_ zero: InlineArray<R, V>, _ row: Int, _ load: (UnsafePointer<V.Scalar>, Self) -> V) {
         var sums = zero
         let first = a + row &* aRow
         for k in 0..<depth {
-            let vector = self.row(k)
+            let vector = load(b + k &* bRow, self)
             let element = first + k &* aColumn
             for r in 0..<R { sums[r] = V.fma(V(repeating: element[r &* aRow]), vector, sums[r]) }
         }
