@@ -23,9 +23,9 @@ struct UpdateProgram {
         program.node = -1
         let gradients = layout.runs.map { gradient(of: $0, program) }
         let counts = layout.runs.map { $0.range.count / elementSize }
-        let whole = layout.runs.indices.filter { layout.runs[$0].rowsKernel == nil }
+        let dense = layout.runs.indices.filter { layout.runs[$0].rowsKernel == nil }
         appendCheck(
-            to: program, whole.map { (gradients[$0], counts[$0]) }, tables: layout.runs.filter { $0.rowsKernel != nil },
+            to: program, dense.map { (gradients[$0], counts[$0]) }, tables: layout.runs.filter { $0.rowsKernel != nil },
             watched: watched(program), scale: scale)
         program.phase = .update
         for (run, gradient) in zip(layout.runs, gradients) {
