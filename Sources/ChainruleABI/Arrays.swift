@@ -89,6 +89,15 @@ func withViews<T>(
     }
 }
 
+/// One number of an array's shape or strides.
+func setElement<T>(_ tuple: inout T, _ index: Int, _ value: Int64) {
+    withUnsafeMutableBytes(of: &tuple) { $0.storeBytes(of: value, toByteOffset: index * 8, as: Int64.self) }
+}
+
+func setShape<T>(_ tuple: inout T, _ shape: Shape) {
+    for (index, size) in shape.dimensions.enumerated() { setElement(&tuple, index, Int64(size)) }
+}
+
 @inline(never)
 func viewList(
     _ arrays: UnsafePointer<chainrule_array>?, _ count: Int, _ argument: StaticString

@@ -57,10 +57,6 @@ public func chainrule_array_from_dlpack(
     }
 }
 
-func setElement<T>(_ tuple: inout T, _ index: Int, _ value: Int64) {
-    withUnsafeMutableBytes(of: &tuple) { $0.storeBytes(of: value, toByteOffset: index * 8, as: Int64.self) }
-}
-
 @_cdecl("chainrule_array_to_dlpack") @implementation
 public func chainrule_array_to_dlpack(
     _ array: UnsafePointer<chainrule_array>?, _ tensor: UnsafeMutablePointer<OpaquePointer?>?

@@ -80,7 +80,7 @@ public func chainrule_loss_values(
             predictions: given.predictions, targets: given.targets, weights: given.weights, into: place, gradients: given.gradients)
         guard isQuestion else { return }
         values.pointee.rank = Int32(shape.rank)
-        for (index, size) in shape.dimensions.enumerated() { setElement(&values.pointee.shape, index, Int64(size)) }
+        setShape(&values.pointee.shape, shape)
     }
 }
 

@@ -39,11 +39,7 @@ final class ModelHandle: @unchecked Sendable {
         result.dtype = chainrule_dtype(rawValue: chainrule_dtype.RawValue(type.rawValue))
         result.rank = Int32(shape.rank)
         result.trainable = isTrainable ? 1 : 0
-        withUnsafeMutableBytes(of: &result.shape) { bytes in
-            for (index, extent) in shape.dimensions.enumerated() {
-                bytes.storeBytes(of: Int64(extent), toByteOffset: index * 8, as: Int64.self)
-            }
-        }
+        setShape(&result.shape, shape)
         info.pointee = result
     }
 }

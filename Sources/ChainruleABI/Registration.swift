@@ -56,11 +56,7 @@ func hostArray(_ shape: Shape, _ type: DataType, _ data: UnsafeMutableRawPointer
     array.data = data
     array.dtype = chainrule_dtype(rawValue: chainrule_dtype.RawValue(type.rawValue))
     array.rank = Int32(shape.rank)
-    withUnsafeMutableBytes(of: &array.shape) { bytes in
-        for (index, size) in shape.dimensions.enumerated() {
-            bytes.storeBytes(of: Int64(size), toByteOffset: index * 8, as: Int64.self)
-        }
-    }
+    setShape(&array.shape, shape)
     return array
 }
 

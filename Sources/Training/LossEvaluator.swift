@@ -33,20 +33,19 @@ public final class LossEvaluator: @unchecked Sendable {
     }
 
     /// Each loss by itself, times its sample's weight, whatever the reduction is; the gradients are those of their sum.
-    /// - place: asked for the array when the shape is known; with nil that's all.
+    /// - place: nil to be told the shape alone.
     /// - returns: the losses' shape.
     public func values(
         predictions: [ArrayView], targets: [ArrayView], weights: ArrayView?, into place: ArrayView?, gradients: [ArrayView]?
     ) throws(ChainruleError) -> Shape {
         try run(
-            choice.unreduced, predictions: predictions, targets: targets, weights: weights, losses: place, isShapeEnough: place == nil,
-            gradients: gradients
+            choice.unreduced, predictions: predictions, targets: targets, weights: weights, losses: place, gradients: gradients
         ).losses
     }
 
     private func run(
         _ choice: LossChoice, predictions: [ArrayView], targets given: [ArrayView], weights: ArrayView?,
-        losses: ArrayView? = nil, isShapeEnough: Bool = false, gradients: [ArrayView]?
+        losses: ArrayView? = nil, gradients: [ArrayView]?
     ) throws(ChainruleError) -> (value: Double, losses: Shape) {
         let names = predictions.count == 1 ? ["prediction"] : loss.predictionRoles
         let type = predictions[0].type
@@ -99,7 +98,7 @@ public final class LossEvaluator: @unchecked Sendable {
         loss.emit(emitter)
         if let each = emitter.losses { program.pin(each.value) }
         let shapeOfLosses = shapes[0].rank == 0 ? [] : emitter.losses?.shape ?? []
-        if isShapeEnough { return (0, shapeOfLosses) }
+        if choice.reduction == .none && losses == nil { return (0, shapeOfLosses) }
         var results = slopes.enumerated().map { index, view in
             Result(view: view, name: slopes.count == 1 ? "the gradient" : "the gradient in \(names[index])", shape: shapes[index], value: found[index])
         }
