@@ -86,10 +86,17 @@ public final class Executor: @unchecked Sendable {
         plan.run(phase, scratch: scratchAddress, scratchCount: plan.needsScratch ? scratchCount : Team.maximumThreads)
     }
 
-    /// Runs the forward phase; an index out of range is an error.
+    /// Runs the forward pass; an index out of range is an error.
+    /// - recalling: its first product was computed by the update before (Foreseen.swift).
     @inline(__always)
-    public func runForward(_ plan: Plan) throws(ChainruleError) {
-        run(plan, .forward)
+    public func runForward(_ plan: Plan, recalling: Bool = false) throws(ChainruleError) {
+        let scratchCount = plan.needsScratch ? scratchCount : Team.maximumThreads
+        if recalling {
+            plan.run(.recall, scratch: scratchAddress, scratchCount: scratchCount)
+            plan.run(.forward, scratch: scratchAddress, scratchCount: scratchCount)
+        } else {
+            plan.run(from: .first, through: .forward, scratch: scratchAddress, scratchCount: scratchCount)
+        }
         if plan.checksIndices { try checkIndices() }
         if plan.hasCustomWork { try plan.checkCustomWork(model) }
     }

@@ -52,6 +52,7 @@ public final class Plan: @unchecked Sendable {
     public init(_ program: Program, kernels: KernelSet = .current) throws(ChainruleError) {
         program.appendCommits()
         program.fuse()
+        program.separateForeseen()
         program.lowerMatrixProducts(kernels)
         let memory = try MemoryPlan(program)
         self.program = program
@@ -174,10 +175,16 @@ public final class Plan: @unchecked Sendable {
         number < externalCount ? externals[number] : nil
     }
 
+    /// Runs some parts of the step, one after the other.
+    @inline(__always)
+    func run(from first: Phase, through last: Phase, scratch: UnsafeMutableRawPointer?, scratchCount: Int) {
+        run(phaseStarts[first.rawValue]..<phaseStarts[last.rawValue + 1], scratch: scratch, scratchCount: scratchCount)
+    }
+
     /// Runs one part of the step.
     @inline(__always)
     func run(_ phase: Phase, scratch: UnsafeMutableRawPointer?, scratchCount: Int) {
-        run(phaseStarts[phase.rawValue]..<phaseStarts[phase.rawValue + 1], scratch: scratch, scratchCount: scratchCount)
+        run(from: phase, through: phase, scratch: scratch, scratchCount: scratchCount)
     }
 
     /// Whose call of a host's function this is.

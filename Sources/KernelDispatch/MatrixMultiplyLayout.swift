@@ -110,12 +110,7 @@ struct MatrixMultiplyLayout {
     private var countDown: Int { (p.m + pieceRows - 1) / pieceRows }
     private var countAcross: Int { (p.n + pieceColumns - 1) / pieceColumns }
 
-    /// The length of a block of k.
-    private var blockLength: Int {
-        let longest = size == 4 ? 512 : 256
-        let blocks = max(1, (p.k + longest - 1) / longest)
-        return max(4, ((p.k + blocks - 1) / blocks + 3) / 4 * 4)
-    }
+    private var blockLength: Int { MatrixMultiplyPlan.blockLength(depth: p.k, isDouble: p.isDouble) }
 
     private static func transpose(_ p: inout MatrixMultiplyProblem) {
         let q = p

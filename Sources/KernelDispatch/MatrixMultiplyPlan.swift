@@ -108,6 +108,13 @@ public struct MatrixMultiplyPlan {
 }
 
 extension MatrixMultiplyPlan {
+    /// The length of a block of k: each element is the sum of its blocks' chains of FMAs.
+    public static func blockLength(depth: Int, isDouble: Bool) -> Int {
+        let longest = isDouble ? 256 : 512
+        let blocks = max(1, (depth + longest - 1) / longest)
+        return max(4, ((depth + blocks - 1) / blocks + 3) / 4 * 4)
+    }
+
     /// The step that packs a dense B for all products with it of more than 64 rows, and the bytes it
     /// writes; nil where products read such a B as it lies.
     public static func packing(

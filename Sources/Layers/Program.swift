@@ -90,6 +90,10 @@ public struct Operation: Sendable {
 
 /// The parts of a step, in order; each can be run by itself.
 public enum Phase: Int, CaseIterable, Sendable {
+    /// Instead of `first`: takes over what the update before has computed of it.
+    case recall
+    /// What an update may compute for the next step's forward pass.
+    case first
     case forward, loss, backward, check, update
     /// In a step that has succeeded, run just before `update`: what layers keep for the next one.
     case commit
@@ -107,6 +111,10 @@ public final class Program {
     public var node = 0
     /// The part of the step they belong to.
     public var phase = Phase.forward
+
+    /// A weight's offset in the block of parameters, the input that it is multiplied by, and where each update
+    /// leaves the next step's product of them: `Phase.recall`.
+    public var foreseen: (weight: Int, input: Int, result: Value)?
 
     /// Where indices out of range are reported (Control.wrongIndex).
     public var wrongIndex: Value?

@@ -29,7 +29,7 @@ extension UnaryLayer {
 }
 
 extension Program {
-    func unary(_ function: UnaryFunction, _ constants: (Double, Double), from x: Value, into y: Value, count: Int) {
+    public func unary(_ function: UnaryFunction, _ constants: (Double, Double), from x: Value, into y: Value, count: Int) {
         call(
             .unaryForward, [Operand(0, x, .read), Operand(1, y, .write)], pieces: flatPieces(count),
             cost: Double(count) * 0.3, inPlace: (x, y)

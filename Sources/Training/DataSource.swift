@@ -113,9 +113,8 @@ final class DataSource {
                 entry.plan.setExternal(slot, isLabels ? view.data : try trainer.feeds.plainAddress(view, slot: slot))
                 continue
             }
-            let fits = isLabels || (view.type == trainer.model.type && view.isContiguous)
-            if order == nil && fits {
-                entry.plan.setExternal(slot, view.data.map { $0 + first * view.strides[0] })
+            if let row = row(first, of: batch, slot, order, isLabels: isLabels) {
+                entry.plan.setExternal(slot, row)
                 continue
             }
             let columns = view.elementCount / max(view.shape[0], 1)
@@ -128,6 +127,23 @@ final class DataSource {
             }
             entry.plan.setExternal(slot, buffer)
         }
+    }
+
+    /// Where samples `first..<first + batch` lie one behind the other as the plan reads them, if they do.
+    private func row(
+        _ first: Int, of batch: Int, _ slot: Int, _ order: UnsafePointer<Int32>?, isLabels: Bool
+    ) -> UnsafeMutableRawPointer? {
+        let view = views[slot]
+        guard order == nil || batch == 1, isLabels || (view.type == trainer.model.type && view.isContiguous) else { return nil }
+        return view.data.map { $0 + (order.map { Int($0[first]) } ?? first) * view.strides[0] }
+    }
+
+    /// Shows a step that can make use of it the sample of the step after; nil: there is none. Not to be left
+    /// standing: another step of the plan may come when the sample is gone.
+    func loadNext(_ entry: StepPlan, _ next: Int?, order: UnsafePointer<Int32>?) {
+        guard let foresees = entry.foresees else { return }
+        let sample = next.flatMap { entry.isBatched[foresees.input] ? row($0, of: 1, foresees.input, order, isLabels: false) : nil }
+        entry.plan.setExternal(foresees.next, sample)
     }
 
     private func gatherLabels(

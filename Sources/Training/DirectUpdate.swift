@@ -4,6 +4,7 @@
 // the elements of the product, which must be below the limit of UpdateLimits.swift. If they may not be,
 // the trainer takes the long way, with the gradient stored and looked at.
 
+import Graph
 import KernelDispatch
 import KernelInterface
 import Layers
@@ -12,7 +13,8 @@ import Tensors
 extension Program {
     /// Takes the products that are gradients of large weights out of the backward pass and appends the
     /// phases check and update for all parameters. False, and nothing changed, if there are none.
-    func updateDirectly(_ update: Update, trainableBytes: Int) -> Bool {
+    /// - nextSample: the number of the caller's array that the next step reads as its input.
+    func updateDirectly(_ update: Update, trainableBytes: Int, nextSample: Int) -> Bool {
         guard let kernel = update.productKernel, let programs = update.programs, let run = programs.layout.single else { return false }
         var direct: [DirectProduct] = []
         operations.removeAll { operation in
@@ -43,7 +45,8 @@ extension Program {
 
         phase = .update
         node = run.group
-        for product in direct {
+        let seen = foresee(direct, nextSample: nextSample)
+        for (index, product) in direct.enumerated() {
             let problem = product.problem
             var operands = [
                 Operand(0, value(elements: problem.m * problem.n, home: .block(.parameters, product.offset)), .write),
@@ -52,20 +55,37 @@ extension Program {
             if let bias = product.biasOffset {
                 operands.append(Operand(3, value(elements: problem.n, home: .block(.parameters, bias)), .write))
             }
-            // Weights that fit a core's own cache stay with one core: it has read them just before.
+            if let seen, seen.index == index { operands += seen.operands }
             let bytes = problem.m * problem.n * elementSize
-            let height = bytes <= 2 << 20 ? problem.m : max(1, (256 << 10) / (problem.n * elementSize))
+            let height = product.staysWithOneCore(elementSize) ? problem.m : max(1, (256 << 10) / (problem.n * elementSize))
             call(kernel, operands, pieces: (problem.m + height - 1) / height, cost: Double(bytes) / 25) {
                 $0.integers[0] = problem.m
                 $0.integers[1] = problem.n
                 $0.integers[3] = problem.k
                 $0.integers[4] = height
+                $0.integers[5] = MatrixMultiplyPlan.blockLength(depth: problem.m, isDouble: isDouble)
             }
         }
         for (range, source) in zip(rest, sources) {
             programs.append(to: self, run, range: range, gradient: source.value, scale: nil)
         }
         return true
+    }
+
+    /// Which update can compute a product of the next step's forward pass on the way, and its operands.
+    private func foresee(_ direct: [DirectProduct], nextSample: Int) -> (index: Int, operands: [Operand])? {
+        for operation in operations {
+            guard let product = ForeseenProduct(operation, in: self),
+                let index = direct.firstIndex(where: { $0.offset == product.weight && $0.biasOffset == product.bias }),
+                direct[index].problem.k == 1, direct[index].staysWithOneCore(elementSize)
+            else { continue }
+            let result = value(elements: product.problem.n)
+            pin(result)
+            foreseen = (product.weight, product.input, result)
+            let next = value(elements: product.problem.k, home: .external(nextSample))
+            return (index, [Operand(4, next, .read), Operand(5, result, .write)])
+        }
+        return nil
     }
 }
 
@@ -98,6 +118,9 @@ private struct DirectProduct {
         self.offset = offset
         biasOffset = gradientOffset(sums)
     }
+
+    /// Weights that fit a core's own cache: it has read them just before.
+    func staysWithOneCore(_ elementSize: Int) -> Bool { problem.m * problem.n * elementSize <= 2 << 20 }
 
     /// The byte ranges of parameters that none of the products is the gradient of.
     static func gaps(_ products: [DirectProduct], elementSize: Int, in total: Int) -> [Range<Int>] {

@@ -159,7 +159,12 @@ private struct Fit {
             let count = min(batchSize, data.count - first)
             try trainer.model.withWriteLock { () throws(ChainruleError) in
                 let entry = try entry(count)
-                try data.load(entry, first: first, batch: count, order: shuffled.map { UnsafePointer($0) })
+                let order = shuffled.map { UnsafePointer($0) }
+                try data.load(entry, first: first, batch: count, order: order)
+                // A callback may change the data.
+                let next = options.onBatch == nil && first + 1 < data.count ? first + 1 : nil
+                data.loadNext(entry, next, order: order)
+                defer { data.loadNext(entry, nil, order: nil) }
                 progress.loss = try trainer.step(entry)
                 totals.add(entry, trainer)
                 try trainer.measure(measures, entry)

@@ -27,6 +27,11 @@ final class StepPlan {
     let plan: Plan
     /// The plan updates the parameters too, without storing all gradients.
     let updatesDirectly: Bool
+    /// The input whose next sample the update already multiplies by its weight, if the plan has such a one, and
+    /// the number of the caller's array where it looks for that sample.
+    let foresees: (input: Int, next: Int)?
+    /// What the last update has multiplied, and the model's count of writes then.
+    var foreseen: (sample: UnsafeMutableRawPointer?, writes: UInt64) = (nil, 0)
     /// The same step with all gradients, once it was needed.
     var full: StepPlan?
     let outputs: [Value]
@@ -111,7 +116,9 @@ final class StepPlan {
             builder.appendBackward(seeds: seeds, wantsInputs: false)
         }
         updatesDirectly = key.isTraining && !key.keepsGradients && !key.keepsEverything
-            && program.updateDirectly(trainer.update, trainableBytes: model.trainableBytes)
+            && program.updateDirectly(
+                trainer.update, trainableBytes: model.trainableBytes, nextSample: inputs + targets + 1)
+        foresees = program.foreseen.map { ($0.input, inputs + targets + 1) }
         plan = try Plan(program)
         // Plain memory comes last: a throw above would leave it behind.
         expected = .allocate(capacity: expectations.count)

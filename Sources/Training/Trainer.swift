@@ -123,7 +123,7 @@ public final class Trainer: @unchecked Sendable {
     func step(_ entry: StepPlan) throws(ChainruleError) -> Double {
         if update.usesAverage { update.useAverage(false) }
         executor.setRandomState(seed: seed, step: UInt64(truncatingIfNeeded: batchCount))
-        let loss = try evaluate(entry)
+        let loss = try evaluate(entry, recalling: recalls(entry))
         guard loss.isFinite else { throw diagnose(entry, loss) }
         // Before the update: a schedule of the host program may refuse, and then nothing has changed.
         let next = try nextRate()
@@ -135,6 +135,7 @@ public final class Trainer: @unchecked Sendable {
         if entry.updatesDirectly {
             if update.apply(executor, by: entry.plan) {
                 scheduleStep(next)
+                if let next = entry.foresees?.next { entry.foreseen = (entry.plan.externalAddress(next), model.lock.writes) }
                 return loss
             }
             try findGradients(entry)
@@ -144,10 +145,19 @@ public final class Trainer: @unchecked Sendable {
         return loss
     }
 
+    /// Whether the step before has computed this one's first product: it knew the sample, and nobody has
+    /// written the model (nor this trainer its arena) since.
+    @inline(__always)
+    private func recalls(_ entry: StepPlan) -> Bool {
+        guard let foresees = entry.foresees, let sample = entry.foreseen.sample else { return false }
+        entry.foreseen.sample = nil
+        return sample == entry.plan.externalAddress(foresees.input) && model.lock.writes == entry.foreseen.writes &+ 1
+    }
+
     /// The loss, and all gradients if it is finite.
     @inline(__always)
-    private func evaluate(_ entry: StepPlan) throws(ChainruleError) -> Double {
-        try executor.runForward(entry.plan)
+    private func evaluate(_ entry: StepPlan, recalling: Bool = false) throws(ChainruleError) -> Double {
+        try executor.runForward(entry.plan, recalling: recalling)
         try executor.runLoss(entry.plan)
         let loss = entry.loss(executor)
         if loss.isFinite { try executor.runBackward(entry.plan) }
