@@ -86,19 +86,19 @@ private func fetchAhead<V: KernelMath>(
 ) {
     let size = MemoryLayout<V.Scalar>.stride
     let width = p.flags.vectors * V.lanes
-    let tiles = (columns + width - 1) / width
+    let parts = (columns + width - 1) / width * ((depth + fetchedDepth - 1) / fetchedDepth)
     s.aheadLine = 0
     if p.aColumn == 1 {
         s.ahead = UnsafeRawPointer(a)
         s.aheadStride = p.aRow * size
         s.aheadLines = depth * size + 63
-        s.aheadPerTile = (s.aheadLines + 63) / 64 * rows / tiles + 1
+        s.aheadPerPart = (s.aheadLines + 63) / 64 * rows / parts + 1
     } else {
         // A line holds more rows than a strip, and this strip has fetched the first ones.
         s.ahead = UnsafeRawPointer(a + rows - 1)
         s.aheadStride = p.aColumn * size
         s.aheadLines = 1
-        s.aheadPerTile = depth / tiles + 1
+        s.aheadPerPart = depth / parts + 1
     }
 }
 

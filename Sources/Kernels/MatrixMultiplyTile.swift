@@ -38,11 +38,15 @@ struct Strip<V: KernelMath> {
     var aheadStride = 0
     var aheadLine = 0
     var aheadLines = 0
-    var aheadPerTile = 0
+    /// With each `fetchedDepth` of a tile.
+    var aheadPerPart = 0
     var addsPartial = false
     /// `MatrixMultiplyFlags` of the epilogue; none before the last block.
     var epilogue = 0
 }
+
+/// After so many k's a tile fetches some of what the next strip will read.
+let fetchedDepth = 64
 
 /// Tiles of R rows by W vectors.
 enum Tile<let R: Int, let W: Int, V: KernelMath> {
@@ -58,11 +62,11 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
             let count = tile < last ? V.lanes : s.tail
             #if AVX512
             // Masks cost nothing outside the loop over k.
-            var sums = count == V.lanes ? multiply(s, b, count, masked: false) : multiply(s, b, count, masked: true)
+            var sums = count == V.lanes ? multiply(&s, b, count, masked: false) : multiply(&s, b, count, masked: true)
             finish(&sums, s, column, count, masked: true)
             #else
             // An incomplete vector of B is a packed one here, filled up.
-            var sums = multiply(s, b, count, masked: false)
+            var sums = multiply(&s, b, count, masked: false)
             if count == V.lanes {
                 finish(&sums, s, column, count, masked: false)
             } else {
@@ -82,11 +86,16 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
         for j in 0..<W {
             for i in 0..<R { cr_prefetch(p + (i * s.resultRow + j * V.lanes)) }
         }
+    }
+
+    /// Some lines of what the next strip will read of A.
+    @inline(__always)
+    private static func fetchAhead(_ s: inout Strip<V>) {
         guard var ahead = s.ahead else { return }
         var line = s.aheadLine
         let lines = s.aheadLines
         let stride = s.aheadStride
-        for _ in 0..<s.aheadPerTile {
+        for _ in 0..<s.aheadPerPart {
             cr_prefetch(ahead + line)
             line += 64
             if line >= lines {
@@ -99,7 +108,7 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
     }
 
     @inline(__always)
-    private static func multiply(_ s: Strip<V>, _ b: UnsafeRawPointer, _ tail: Int, masked: Bool) -> Sums {
+    private static func multiply(_ s: inout Strip<V>, _ b: UnsafeRawPointer, _ tail: Int, masked: Bool) -> Sums {
         var sums = Sums(repeating: InlineArray<W, V>(repeating: V.zero))
         let aRow = s.aRow
         let aColumn = s.aColumn
@@ -111,7 +120,17 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
         var a6 = s.a + (R > 6 ? 6 * aRow : 0)
         var a9 = s.a + (R > 9 ? 9 * aRow : 0)
         var b = b
-        for _ in 0..<s.depth {
+        var left = s.depth
+        while left > 0 {
+            var end = 0
+            // Strips that others follow are never low, and most of their tiles are full.
+            if R > 5 && W > 1 && !masked {
+                // In one go, the lines of A would keep those of B waiting.
+                fetchAhead(&s)
+                if left > fetchedDepth { end = left - fetchedDepth }
+            }
+            while left > end {
+                left -= 1
             var bs = InlineArray<W, V>(repeating: V.zero)
             for j in 0..<W {
                 if masked && j == W - 1 {
@@ -136,6 +155,7 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
             }
             a += aColumn
             b += bRow
+            }
         }
         var result = Sums(repeating: InlineArray<W, V>(repeating: V.zero))
         for i in 0..<R {
