@@ -176,9 +176,16 @@ struct MatrixMultiplyLayout {
     private func padded(_ columns: Int) -> Int {
         (columns + vectors * lanes - 1) / (vectors * lanes) * vectors * lanes
     }
+    /// The strips of A that the first step copies serve the later ones too.
+    private var keepsRows: Bool {
+        let chunk = columnsPerChunk
+        return packRows && shared && p.aColumnStride == 1 && p.batchCount == 1 && !partialInWorkspace && chunk == pieceColumns
+            && chunk < p.n && p.n % chunk == 0 && (p.k + lanes) * size % 4096 != 0 && keptBytes <= 16 << 20
+    }
+    private var keptBytes: Int { p.m * (p.k + lanes) * size }
     private var packedBytes: Int { shared ? packedMatrices * padded(columnsPerChunk) * p.k * size : 0 }
     var workspaceBytes: Int {
-        packedBytes + (partialInWorkspace ? p.batchCount * p.m * p.n * size : 0)
+        packedBytes + (keepsRows ? keptBytes : 0) + (partialInWorkspace ? p.batchCount * p.m * p.n * size : 0)
     }
 
     var steps: [MatrixMultiplyPlan.Step] {
@@ -234,7 +241,9 @@ struct MatrixMultiplyLayout {
 
     private func multiplyStep(_ columns: Range<Int>) -> MatrixMultiplyPlan.Step {
         var flags = shared ? Flags.sharedB : local ? Flags.localB : 0
-        if packRows { flags |= Flags.packA }
+        let isKept = keepsRows && columns.lowerBound > 0
+        if packRows && !isKept { flags |= keepsRows ? Flags.packA | Flags.keepA : Flags.packA }
+        if isKept { flags |= Flags.keptA }
         if fetchRows { flags |= Flags.fetchA }
         if streams { flags |= Flags.streamB }
         if p.gathersB { flags |= Flags.gatheredB }
@@ -260,6 +269,7 @@ struct MatrixMultiplyLayout {
             !p.accumulate || flags & (Flags.forwardFunction | Flags.backwardFunction) == 0,
             "a matrix product that accumulates takes no function but relu")
         var call = call(columns, columnsPerPiece: pieceColumns, flags: flags)
+        if isKept { call.integers[Slot.aRow] = p.k + lanes }
         call.scalars[Slot.functionA] = scalars.0
         call.scalars[Slot.functionB] = scalars.1
         var slots: [(role: MatrixMultiplyPlan.Role, slot: Int)] = [

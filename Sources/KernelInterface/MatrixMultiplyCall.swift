@@ -88,6 +88,11 @@ public struct MatrixMultiplyFlags {
     @inlinable public static var gatheredB: Int { 1 << 20 }
     /// The bias has m elements, one for each row of C.
     @inlinable public static var biasOfRows: Int { 1 << 21 }
+    /// The copies of A's strips are kept in the workspace, behind the packed B, for the steps that follow: rows
+    /// of the depth and one vector.
+    @inlinable public static var keepA: Int { 1 << 22 }
+    /// A lies there.
+    @inlinable public static var keptA: Int { 1 << 23 }
     /// What is done to finished sums before they are stored.
     @inlinable public static var inRegisters: Int { bias | biasIsOne | biasOfRows | relu | reluGradient | accumulate }
 

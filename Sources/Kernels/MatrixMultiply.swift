@@ -47,8 +47,12 @@ struct Product<V: KernelMath> {
     let flags: MatrixMultiplyFlags
     let scratch: UnsafeMutableRawPointer
     let call: Arguments
+    /// Where the copies of A's strips are kept, `keptRow` elements a row.
+    var kept: UnsafeMutablePointer<V.Scalar>? = nil
     /// How B is gathered from an image.
     var space: UnsafePointer<ConvolutionSpace>? = nil
+
+    @inline(__always) var keptRow: Int { depth + V.lanes }
 
     /// The step's columns rounded up to whole panels.
     @inline(__always) var paddedColumns: Int {
@@ -147,6 +151,8 @@ extension Product {
                 packed = UnsafePointer(workspace) + (bBatch == 0 ? 0 : matrix * size)
                 workspace += bBatch == 0 ? size : flags.batchCount * size
             }
+            if flags.has(MatrixMultiplyFlags.keepA) { kept = workspace }
+            if flags.has(MatrixMultiplyFlags.keptA) { a = UnsafePointer(workspace) }
             if flags.has(MatrixMultiplyFlags.partialInWorkspace) { partial = workspace + matrix * rows * columns }
         }
         if let p = call.call.pointee.pointers[Slot.saved] {

@@ -77,14 +77,13 @@ private func packTransposed<V: KernelVector>(
     }
 }
 
-/// Copies a strip of A: rows of `depth` elements, or, where A is transposed, `depth` rows.
+/// Copies a strip of A: rows of `depth` elements, `rowStride` apart, or, where A is transposed, `depth` rows.
 @inline(__always)
 func packStrip<V: KernelVector>(
     _: V.Type, _ a: UnsafePointer<V.Scalar>, _ aRow: Int, _ aColumn: Int, rows: Int, depth: Int,
-    to: UnsafeMutablePointer<V.Scalar>
+    to: UnsafeMutablePointer<V.Scalar>, rowStride stride: Int
 ) -> (row: Int, column: Int) {
     if aColumn == 1 {
-        let stride = depth + V.lanes
         for i in 0..<rows {
             let source = a + i * aRow
             let target = to + i * stride

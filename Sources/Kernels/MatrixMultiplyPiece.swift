@@ -57,8 +57,12 @@ func multiplyBlock<V: KernelMath>(
             var strides = (row: p.aRow, column: p.aColumn)
             s.a = UnsafeRawPointer(a)
             if p.flags.has(Flags.packA) {
-                strides = packStrip(V.self, a, p.aRow, p.aColumn, rows: count, depth: depth, to: stripSpace)
-                s.a = UnsafeRawPointer(stripSpace)
+                var space = stripSpace
+                if let kept = p.kept { space = kept + row * p.keptRow + k }
+                strides = packStrip(
+                    V.self, a, p.aRow, p.aColumn, rows: count, depth: depth, to: space,
+                    rowStride: p.kept == nil ? depth + V.lanes : p.keptRow)
+                s.a = UnsafeRawPointer(space)
             }
             s.aRow = strides.row * MemoryLayout<V.Scalar>.stride
             s.aColumn = strides.column * MemoryLayout<V.Scalar>.stride
