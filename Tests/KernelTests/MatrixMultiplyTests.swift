@@ -183,7 +183,7 @@ private let transpositions = [(false, false), (true, false), (false, true), (tru
     @Test(arguments: [false, true])
     func manyBlocksOfK(isDouble: Bool) {
         func check<T: BinaryFloatingPoint>(_: T.Type) {
-            for (m, n, k) in [(1, 300, 1100), (5, 33, 1100), (37, 70, 800), (130, 17, 400), (3, 1, 900), (13, 529, 397)] {
+            for (m, n, k) in [(1, 300, 1100), (5, 33, 1100), (37, 70, 800), (130, 17, 400), (3, 1, 900), (13, 529, 397), (14, 512, 1100)] {
                 for (ta, tb) in transpositions {
                     for packing in [.automatic, .never, .eachPiece, .shared] as [MatrixMultiplyPlan.ColumnPacking] {
                         for accumulate in [false, true] {
@@ -258,7 +258,7 @@ private let transpositions = [(false, false), (true, false), (false, true), (tru
 
     /// An element's bits depend on its row, its column and k, not on how the product is cut.
     @Test func bitsAreTheSame() {
-        for (m, n, k) in [(64, 70, 300), (50, 600, 1000), (200, 130, 90), (300, 1, 700)] {
+        for (m, n, k) in [(64, 70, 300), (50, 600, 1000), (200, 130, 90), (300, 1, 700), (20, 512, 1100)] {
             for (ta, tb) in transpositions {
                 var p = MatrixMultiplyProblem(m: m, n: n, k: k, transposedA: ta, transposedB: tb)
                 p.hasBias = true
