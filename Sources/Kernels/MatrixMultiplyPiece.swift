@@ -34,7 +34,8 @@ func multiplyBlock<V: KernelMath>(
     let taller = rows - height * strips
     let stripSpace = p.scratch.assumingMemoryBound(to: V.Scalar.self)
     var s = Strip<V>(
-        a: UnsafeRawPointer(p.a), b: UnsafeRawPointer(p.b), partial: UnsafePointer(p.partial), result: p.c)
+        a: UnsafeRawPointer(p.a), b: UnsafeRawPointer(p.b), partial: UnsafePointer(p.partial), result: p.c,
+        ahead: UnsafeRawPointer(p.a))
     s.partialRow = p.partialRow
     s.savedRow = p.savedRow
     var k = 0
@@ -66,10 +67,16 @@ func multiplyBlock<V: KernelMath>(
             }
             s.aRow = strides.row * MemoryLayout<V.Scalar>.stride
             s.aColumn = strides.column * MemoryLayout<V.Scalar>.stride
-            s.ahead = nil
+            s.ahead = s.a
+            s.aheadRow = 0
+            s.aheadColumn = 0
             if strip + 1 < strips && p.flags.has(Flags.fetchA) {
+                // The copy's next rows, or lines of transposed A, which hold more rows than a strip: this one has
+                // fetched the first ones.
                 let next = height + (strip + 1 < taller ? 1 : 0)
-                fetchAhead(&s, p, a + count * p.aRow, rows: next, depth: depth, columns: columns)
+                s.ahead = UnsafeRawPointer(a + (p.aColumn == 1 ? count * p.aRow : count + next - 1))
+                s.aheadColumn = p.aColumn * MemoryLayout<V.Scalar>.stride
+                if p.aColumn == 1 { s.aheadRow = p.aRow * MemoryLayout<V.Scalar>.stride }
             }
             let partial = UnsafePointer(p.partial) + row * p.partialRow + firstColumn
             let result = target + row * s.resultRow + firstColumn
@@ -81,29 +88,6 @@ func multiplyBlock<V: KernelMath>(
         }
         k += depth
     } while k < p.depth
-}
-
-/// Has the tiles of this strip fetch the next strip's part of A.
-@inline(__always)
-private func fetchAhead<V: KernelMath>(
-    _ s: inout Strip<V>, _ p: Product<V>, _ a: UnsafePointer<V.Scalar>, rows: Int, depth: Int, columns: Int
-) {
-    let size = MemoryLayout<V.Scalar>.stride
-    let width = p.flags.vectors * V.lanes
-    let parts = (columns + width - 1) / width * ((depth + fetchedDepth - 1) / fetchedDepth)
-    s.aheadLine = 0
-    if p.aColumn == 1 {
-        s.ahead = UnsafeRawPointer(a)
-        s.aheadStride = p.aRow * size
-        s.aheadLines = depth * size + 63
-        s.aheadPerPart = (s.aheadLines + 63) / 64 * rows / parts + 1
-    } else {
-        // A line holds more rows than a strip, and this strip has fetched the first ones.
-        s.ahead = UnsafeRawPointer(a + rows - 1)
-        s.aheadStride = p.aColumn * size
-        s.aheadLines = 1
-        s.aheadPerPart = depth / parts + 1
-    }
 }
 
 /// A strip's columns: tiles of full width, then narrower ones for what remains.

@@ -29,7 +29,7 @@ func multiplyRow<V: KernelMath>(_ p: Product<V>, _ row: Int, _ firstColumn: Int,
     let sums = p.scratch.assumingMemoryBound(to: V.Scalar.self)
     var s = Strip<V>(
         a: UnsafeRawPointer(p.a), b: UnsafeRawPointer(p.b),
-        partial: UnsafePointer(p.partial) + row * p.partialRow + firstColumn, result: p.c)
+        partial: UnsafePointer(p.partial) + row * p.partialRow + firstColumn, result: p.c, ahead: UnsafeRawPointer(p.a))
     if let bias = p.bias { s.bias = bias + (p.flags.has(Flags.biasIsOne) ? 0 : firstColumn) }
     if let saved = p.saved { s.saved = saved + row * p.savedRow + firstColumn }
     var k = 0

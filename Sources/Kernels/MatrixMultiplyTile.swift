@@ -33,20 +33,15 @@ struct Strip<V: KernelMath> {
     var tiles = 0
     /// Elements in the last vector of the last tile.
     var tail = 0
-    /// What the next strip will read of A: some lines of 64 bytes with each tile.
-    var ahead: UnsafeRawPointer?
-    var aheadStride = 0
-    var aheadLine = 0
-    var aheadLines = 0
-    /// With each `fetchedDepth` of a tile.
-    var aheadPerPart = 0
+    /// What is fetched into the cache, two rows with each tile, while k runs: rows of A that the next strip
+    /// will read, or some that are there. Its strides in bytes.
+    var ahead: UnsafeRawPointer
+    var aheadRow = 0
+    var aheadColumn = 0
     var addsPartial = false
     /// `MatrixMultiplyFlags` of the epilogue; none before the last block.
     var epilogue = 0
 }
-
-/// After so many k's a tile fetches some of what the next strip will read.
-let fetchedDepth = 64
 
 /// Tiles of R rows by W vectors.
 enum Tile<let R: Int, let W: Int, V: KernelMath> {
@@ -56,17 +51,18 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
     static func run(_ s: inout Strip<V>) {
         var b = s.b
         var column = 0
+        var ahead = s.ahead
         let last = s.tiles - 1
         for tile in 0...last {
-            prefetch(&s, column)
+            prefetch(s, column)
             let count = tile < last ? V.lanes : s.tail
             #if AVX512
             // Masks cost nothing outside the loop over k.
-            var sums = count == V.lanes ? multiply(&s, b, count, masked: false) : multiply(&s, b, count, masked: true)
+            var sums = count == V.lanes ? multiply(s, b, ahead, count, masked: false) : multiply(s, b, ahead, count, masked: true)
             finish(&sums, s, column, count, masked: true)
             #else
             // An incomplete vector of B is a packed one here, filled up.
-            var sums = multiply(&s, b, count, masked: false)
+            var sums = multiply(s, b, ahead, count, masked: false)
             if count == V.lanes {
                 finish(&sums, s, column, count, masked: false)
             } else {
@@ -74,41 +70,25 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
             }
             #endif
             b += s.bStep
+            ahead += 2 * s.aheadRow
             column += W * V.lanes
         }
     }
 
-    /// The lines of C that the tile will need when k is through, and some for the next strip: the
-    /// hardware's prefetching doesn't follow a strip's short rows.
+    /// The lines of C that the tile will need when k is through: the hardware's prefetching doesn't follow
+    /// a strip's short rows.
     @inline(__always)
-    private static func prefetch(_ s: inout Strip<V>, _ column: Int) {
+    private static func prefetch(_ s: Strip<V>, _ column: Int) {
         let p = UnsafePointer(s.result) + column
         for j in 0..<W {
             for i in 0..<R { cr_prefetch(p + (i * s.resultRow + j * V.lanes)) }
         }
     }
 
-    /// Some lines of what the next strip will read of A.
     @inline(__always)
-    private static func fetchAhead(_ s: inout Strip<V>) {
-        guard var ahead = s.ahead else { return }
-        var line = s.aheadLine
-        let lines = s.aheadLines
-        let stride = s.aheadStride
-        for _ in 0..<s.aheadPerPart {
-            cr_prefetch(ahead + line)
-            line += 64
-            if line >= lines {
-                line = 0
-                ahead += stride
-            }
-        }
-        s.aheadLine = line
-        s.ahead = ahead
-    }
-
-    @inline(__always)
-    private static func multiply(_ s: inout Strip<V>, _ b: UnsafeRawPointer, _ tail: Int, masked: Bool) -> Sums {
+    private static func multiply(
+        _ s: Strip<V>, _ b: UnsafeRawPointer, _ ahead: UnsafeRawPointer, _ tail: Int, masked: Bool
+    ) -> Sums {
         var sums = Sums(repeating: InlineArray<W, V>(repeating: V.zero))
         let aRow = s.aRow
         let aColumn = s.aColumn
@@ -120,17 +100,10 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
         var a6 = s.a + (R > 6 ? 6 * aRow : 0)
         var a9 = s.a + (R > 9 ? 9 * aRow : 0)
         var b = b
-        var left = s.depth
-        while left > 0 {
-            var end = 0
-            // Strips that others follow are never low, and most of their tiles are full.
-            if R > 5 && W > 1 && !masked {
-                // In one go, the lines of A would keep those of B waiting.
-                fetchAhead(&s)
-                if left > fetchedDepth { end = left - fetchedDepth }
-            }
-            while left > end {
-                left -= 1
+        var ahead = ahead
+        let aheadRow = s.aheadRow
+        let aheadColumn = s.aheadColumn
+        for _ in 0..<s.depth {
             var bs = InlineArray<W, V>(repeating: V.zero)
             for j in 0..<W {
                 if masked && j == W - 1 {
@@ -153,9 +126,11 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
                 for i in 9..<R { add(a9 + (i - 9) * aRow, bs, to: &sums[i]) }
                 a9 = cr_separate(a9 + aColumn)
             }
+            cr_prefetch(ahead)
+            cr_prefetch(ahead + aheadRow)
             a += aColumn
             b += bRow
-            }
+            ahead += aheadColumn
         }
         var result = Sums(repeating: InlineArray<W, V>(repeating: V.zero))
         for i in 0..<R {
