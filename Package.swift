@@ -82,7 +82,7 @@ let package = Package(
         .target(
             name: "Graph",
             dependencies: ["Layers", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures"],
-            swiftSettings: core),
+            swiftSettings: coreSmall),
         .target(name: "Checkpoints", dependencies: ["Graph", "Layers", "Optimizers", "Tensors"], swiftSettings: coreSmall),
         .target(
             name: "Training",

@@ -19,7 +19,7 @@ struct MatrixMultiplyLayout {
     private var shared = false
     private var local = false
     private var packRows = false
-    private var fetchRows = false
+    private var fetches = false
     private var streams = false
     private var isPrepared = false
     private var pieceRows: Int
@@ -100,7 +100,10 @@ struct MatrixMultiplyLayout {
         let conflicting =
             (isRowMajor ? p.aRowStride : p.aColumnStride) * size % 4096 == 0 && (isRowMajor || pieceColumns >= 256)
         self.packRows = packRows ?? (conflicting && Self.cacheIsSmall && p.m > 4 && pieceColumns > width)
-        fetchRows = p.m * p.k * size > 256 << 10 && pieceColumns > width && (!isRowMajor || self.packRows)
+        // A long B, which comes from memory, is fetched ahead of the CPU's own prefetching.
+        fetches = streams
+            ? p.k * p.n * size > 4 << 20
+            : p.m * p.k * size > 256 << 10 && pieceColumns > width && (!isRowMajor || self.packRows)
     }
 
     /// Bytes between rows of B from which on its columns are packed.
@@ -244,7 +247,7 @@ struct MatrixMultiplyLayout {
         let isKept = keepsRows && columns.lowerBound > 0
         if packRows && !isKept { flags |= keepsRows ? Flags.packA | Flags.keepA : Flags.packA }
         if isKept { flags |= Flags.keptA }
-        if fetchRows { flags |= Flags.fetchA }
+        if fetches { flags |= Flags.fetch }
         if streams { flags |= Flags.streamB }
         if p.gathersB { flags |= Flags.gatheredB }
         if p.hasBias { flags |= isSwapped ? Flags.bias | Flags.biasIsOne : Flags.bias }

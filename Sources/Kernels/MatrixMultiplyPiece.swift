@@ -70,7 +70,7 @@ func multiplyBlock<V: KernelMath>(
             s.ahead = s.a
             s.aheadRow = 0
             s.aheadColumn = 0
-            if strip + 1 < strips && p.flags.has(Flags.fetchA) {
+            if strip + 1 < strips && p.flags.has(Flags.fetch) {
                 // The copy's next rows, or lines of transposed A, which hold more rows than a strip: this one has
                 // fetched the first ones.
                 let next = height + (strip + 1 < taller ? 1 : 0)

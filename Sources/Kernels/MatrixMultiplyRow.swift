@@ -45,11 +45,16 @@ func multiplyRow<V: KernelMath>(_ p: Product<V>, _ row: Int, _ firstColumn: Int,
         let b = p.b + k * p.bRow + firstColumn
         var i = 0
         while i + 8 <= depth {
-            addRows(InlineArray<8, V>(repeating: V.zero), p, a + i * p.aColumn, b + i * p.bRow, sums, columns)
+            let zero = InlineArray<8, V>(repeating: V.zero)
+            if p.flags.has(Flags.fetch) {
+                addRows(zero, p, a + i * p.aColumn, b + i * p.bRow, sums, columns, fetches: true)
+            } else {
+                addRows(zero, p, a + i * p.aColumn, b + i * p.bRow, sums, columns, fetches: false)
+            }
             i += 8
         }
         while i < depth {
-            addRows(InlineArray<1, V>(repeating: V.zero), p, a + i * p.aColumn, b + i * p.bRow, sums, columns)
+            addRows(InlineArray<1, V>(repeating: V.zero), p, a + i * p.aColumn, b + i * p.bRow, sums, columns, fetches: false)
             i += 1
         }
         s.addsPartial = k > 0
@@ -69,11 +74,11 @@ func multiplyRow<V: KernelMath>(_ p: Product<V>, _ row: Int, _ firstColumn: Int,
     }
 }
 
-/// Adds N rows of B, each times its element of A, to the sums.
+/// Adds N rows of B, each times its element of A, to the sums; has the next N fetched.
 @inline(__always)
 private func addRows<let N: Int, V: KernelMath>(
     _ zero: InlineArray<N, V>, _ p: Product<V>, _ a: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>,
-    _ sums: UnsafeMutablePointer<V.Scalar>, _ columns: Int
+    _ sums: UnsafeMutablePointer<V.Scalar>, _ columns: Int, fetches: Bool
 ) {
     var xs = zero
     for r in 0..<N { xs[r] = V(repeating: a[r * p.aColumn]) }
@@ -81,7 +86,10 @@ private func addRows<let N: Int, V: KernelMath>(
     var column = 0
     while column + V.lanes <= columns {
         var sum = V.load(sums + column)
-        for r in 0..<N { sum = V.fma(xs[r], V.load(b + (r * bRow + column)), sum) }
+        for r in 0..<N {
+            if fetches { cr_prefetch_far(b + ((r + N) * bRow + column)) }
+            sum = V.fma(xs[r], V.load(b + (r * bRow + column)), sum)
+        }
         sum.store(sums + column)
         column += V.lanes
     }

@@ -17,7 +17,7 @@
 //
 // With `next`, the sample that the next step's forward pass multiplies the parameter by, the result is
 // that product, bias added: next . p + bias. The weight is in registers at this moment, and a batch of
-// one spends most of its time waiting for it. One piece, depth 1; the chain goes up the rows in blocks,
+// one spends most of its time waiting for it. One piece, depth 1, no decay; the chain goes up the rows in blocks,
 // as in MatrixMultiply.swift.
 
 import KernelInterface
@@ -114,7 +114,7 @@ private struct Descent<V: KernelMath> {
     @inline(__always)
     func column<let W: Int>(
         _ zero: InlineArray<W, V>, _ parameter: UnsafeMutablePointer<V.Scalar>, _ sample: UnsafePointer<V.Scalar>,
-        _ result: UnsafeMutablePointer<V.Scalar>, _ column: Int, _ count: Int, block: Int, decays: Bool
+        _ result: UnsafeMutablePointer<V.Scalar>, _ column: Int, _ count: Int, block: Int
     ) {
         var bs = zero
         for j in 0..<W { bs[j] = load(b + (column &+ j &* V.lanes), W == 1, count) }
@@ -129,7 +129,7 @@ private struct Descent<V: KernelMath> {
                 let y = V(repeating: sample[row])
                 for j in 0..<W {
                     let at = p + j &* V.lanes
-                    let new = next(load(at, W == 1, count), V.fma(x, bs[j], V.zero), decays: decays)
+                    let new = next(load(at, W == 1, count), V.fma(x, bs[j], V.zero), decays: false)
                     store(new, at, W == 1, count)
                     sums[j] = V.fma(y, new, sums[j])
                 }
@@ -147,7 +147,7 @@ private struct Descent<V: KernelMath> {
     @inline(__always)
     func columns(
         _ parameter: UnsafeMutablePointer<V.Scalar>, _ sample: UnsafePointer<V.Scalar>, _ result: UnsafeMutablePointer<V.Scalar>,
-        block: Int, decays: Bool
+        block: Int
     ) {
         #if AVX512
         let wide = InlineArray<8, V>(repeating: V.zero)
@@ -157,16 +157,12 @@ private struct Descent<V: KernelMath> {
         let width = wide.count &* V.lanes
         var column = 0
         while column &+ width <= columns {
-            if decays {
-                self.column(wide, parameter, sample, result, column, V.lanes, block: block, decays: true)
-            } else {
-                self.column(wide, parameter, sample, result, column, V.lanes, block: block, decays: false)
-            }
+            self.column(wide, parameter, sample, result, column, V.lanes, block: block)
             column &+= width
         }
         while column < columns {
             let count = columns &- column < V.lanes ? columns &- column : V.lanes
-            self.column(InlineArray<1, V>(repeating: V.zero), parameter, sample, result, column, count, block: block, decays: true)
+            self.column(InlineArray<1, V>(repeating: V.zero), parameter, sample, result, column, count, block: block)
             column &+= V.lanes
         }
     }
@@ -226,8 +222,7 @@ private func productDescent<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ 
         minusRate: V(repeating: -arguments.scalar(0, V.Scalar.self)), decay: V(repeating: decay))
     let looksAhead = arguments.has(4)
     if looksAhead {
-        let block = arguments.integer(5)
-        descent.columns(parameter, arguments.input(4), arguments.output(5), block: block, decays: decay != 0)
+        descent.columns(parameter, arguments.input(4), arguments.output(5), block: arguments.integer(5))
     } else {
         let range = begin &* height..<(end &* height < rows ? end &* height : rows)
         descent.rows(parameter, range, decays: decay != 0)

@@ -8,6 +8,7 @@ import Graph
 import KernelDispatch
 import KernelInterface
 import Layers
+import Optimizers
 import Tensors
 
 extension Program {
@@ -45,7 +46,9 @@ extension Program {
 
         phase = .update
         node = run.group
-        let seen = foresee(direct, nextSample: nextSample)
+        // Where a gradient of 0 changes nothing, there is no weight decay, which the kernel would leave out.
+        let decays = (programs.layout.groups[run.group].optimizer as? any FlatOptimizer)?.rowsKernel == nil
+        let seen = decays ? nil : foresee(direct, nextSample: nextSample)
         for (index, product) in direct.enumerated() {
             let problem = product.problem
             var operands = [

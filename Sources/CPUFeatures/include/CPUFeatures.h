@@ -185,6 +185,8 @@ CR_INLINE void cr_store_all_doubles(double *p, cr_doubles v) { __builtin_memcpy(
 #include "CPUVectors.h"
 
 CR_INLINE void cr_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
+/* Into the second-level cache. */
+CR_INLINE void cr_prefetch_far(const void *p) { __builtin_prefetch(p, 0, 2); }
 /* The same pointer, which the compiler can't compute from another one. */
 CR_INLINE const void *cr_separate(const void *p) {
   __asm__("" : "+r"(p));
