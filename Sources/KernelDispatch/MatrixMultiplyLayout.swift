@@ -103,7 +103,7 @@ struct MatrixMultiplyLayout {
         // A long B, which comes from memory, is fetched ahead of the CPU's own prefetching.
         fetches = streams
             ? p.k * p.n * size > 4 << 20
-            : p.m * p.k * size > 256 << 10 && pieceColumns > width && (!isRowMajor || self.packRows)
+            : p.m * p.k * size > 256 << 10 && pieceColumns > width
     }
 
     /// Bytes between rows of B from which on its columns are packed.
