@@ -19,6 +19,9 @@ else
   echo "   not built; see $build/steps.log (needs libfann-dev)"
 fi
 
+echo "== instructions of a training step, with AVX2"
+if command -v valgrind > /dev/null; then Benchmarks/instructions.sh || true; else echo "   not counted (needs valgrind)"; fi
+
 echo "== matrix product, beside OpenBLAS and the FMA peak"
 "$cc" -O2 -pthread -IInclude Benchmarks/c/product.c -o "$build/product" -Lbuild -lchainrule -ldl
 blas=$(find /usr/lib -name 'libopenblas.so.0' 2> /dev/null | head -n 1)

@@ -3,7 +3,7 @@
 # through sudo, otherwise says on one line what to install.
 set -eu
 needed=(gcc g++ binutils make pkg-config cmake libpython3-dev python3-venv)
-pictures=(gnuplot-nox fonts-dejavu-core) # the C examples go on without them
+optional=(gnuplot-nox fonts-dejavu-core valgrind) # the demo goes on without them
 
 missing_of() {
   local package
@@ -14,10 +14,10 @@ missing_of() {
 
 if ! command -v dpkg-query >/dev/null; then
   echo "not a Debian system: please see to it that these are installed, under your system's names:" \
-    "${needed[*]} ${pictures[*]}"
+    "${needed[*]} ${optional[*]}"
   exit 0
 fi
-mapfile -t missing < <(missing_of "${needed[@]}" "${pictures[@]}")
+mapfile -t missing < <(missing_of "${needed[@]}" "${optional[@]}")
 [ ${#missing[@]} -gt 0 ] || exit 0
 
 if [ "$(id -u)" = 0 ]; then as_root=(env)
@@ -25,7 +25,7 @@ elif sudo -n true 2>/dev/null; then as_root=(sudo -n env)
 elif [ -t 0 ] && command -v sudo >/dev/null; then as_root=(sudo env) # somebody is there to give a password
 else
   echo "please install: apt-get install ${missing[*]}" >&2
-  [ -z "$(missing_of "${needed[@]}")" ] # only pictures are missing: go on
+  [ -z "$(missing_of "${needed[@]}")" ] # only optional ones are missing: go on
   exit
 fi
 echo "installing ${missing[*]}"

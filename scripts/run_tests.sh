@@ -91,6 +91,7 @@ component embedding tap 300 Tests/PythonEmbedding/run.sh
 component examples tap 300 scripts/run_examples.sh --tap
 component headers tap 300 scripts/check_headers.sh
 component library tap 120 scripts/check_library.sh
+component steps tap 300 Benchmarks/instructions.sh
 component readme tap 300 "$python" scripts/readme_blocks.py README.md
 for sanitizer in undefined address thread; do # each builds a library of its own
   component $sanitizer tap 900 Tests/run_abi_tests.sh --sanitize $sanitizer --quick
