@@ -33,7 +33,7 @@ struct Strip<V: KernelMath> {
     var tiles = 0
     /// Elements in the last vector of the last tile.
     var tail = 0
-    /// What is fetched into the cache, two rows with each tile, while k runs: rows of A that the next strip
+    /// What AVX-512 fetches into the cache, two rows with each tile, while k runs: rows of A that the next strip
     /// will read, or some that are there. Its strides in bytes.
     var ahead: UnsafeRawPointer
     var aheadRow = 0
@@ -100,9 +100,11 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
         var a6 = s.a + (R > 6 ? 6 * aRow : 0)
         var a9 = s.a + (R > 9 ? 9 * aRow : 0)
         var b = b
+        #if AVX512
         var ahead = ahead
         let aheadRow = s.aheadRow
         let aheadColumn = s.aheadColumn
+        #endif
         for _ in 0..<s.depth {
             var bs = InlineArray<W, V>(repeating: V.zero)
             for j in 0..<W {
@@ -126,11 +128,14 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
                 for i in 9..<R { add(a9 + (i - 9) * aRow, bs, to: &sums[i]) }
                 a9 = cr_separate(a9 + aColumn)
             }
+            #if AVX512
+            // Where a k takes half as many cycles, two more loads are too many.
             cr_prefetch(ahead)
             cr_prefetch(ahead + aheadRow)
+            ahead += aheadColumn
+            #endif
             a += aColumn
             b += bRow
-            ahead += aheadColumn
         }
         var result = Sums(repeating: InlineArray<W, V>(repeating: V.zero))
         for i in 0..<R {
