@@ -78,7 +78,7 @@ public struct MatrixMultiplyFlags {
     @inlinable public static var transposedB: Int { 1 << 12 }
     /// Sums of unfinished blocks lie in the workspace, since C holds what to add to.
     @inlinable public static var partialInWorkspace: Int { 1 << 13 }
-    /// The next strip of A is fetched while one is multiplied; with streamB, the next rows of B.
+    /// The next strip of A is fetched while one is multiplied (AVX-512); with streamB, the next rows of B.
     @inlinable public static var fetch: Int { 1 << 14 }
 
     /// One row of A: B is read along its rows.

@@ -129,7 +129,7 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
                 a9 = cr_separate(a9 + aColumn)
             }
             #if AVX512
-            // Where a k takes half as many cycles, two more loads are too many.
+            // With AVX2 a k takes 6 cycles, and two more loads are too many.
             cr_prefetch(ahead)
             cr_prefetch(ahead + aheadRow)
             ahead += aheadColumn
