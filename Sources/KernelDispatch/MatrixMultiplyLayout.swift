@@ -202,6 +202,9 @@ struct MatrixMultiplyLayout {
         return steps
     }
 
+    /// The array that every piece turns round for itself.
+    var turned: MatrixMultiplyPlan.Role? { local && isTransposed && !p.gathersB ? (isSwapped ? .a : .b) : nil }
+
     /// What packs all columns.
     var packing: (step: MatrixMultiplyPlan.Step, bytes: Int) { (packStep(0..<p.n), packedBytes) }
 

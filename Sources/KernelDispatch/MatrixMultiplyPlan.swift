@@ -89,6 +89,8 @@ public struct MatrixMultiplyPlan {
     /// Shared by the steps, 64-byte aligned.
     public var workspaceBytes = 0
     public var steps: [Step] = []
+    /// The operand that each piece turns round before it multiplies. With `packing: .shared` a first step does that.
+    public private(set) var turned: Role?
 
     /// The other parameters than the problem are for tests and measurements.
     public init(
@@ -96,6 +98,10 @@ public struct MatrixMultiplyPlan {
         packRows: Bool? = nil, pieces: Int? = nil
     ) {
         guard problem.m > 0, problem.n > 0, problem.batchCount > 0 else { return }
+        if let step = MatrixMultiplyPlan.narrowStep(problem) {
+            steps = [step]
+            return
+        }
         if case .automatic = packing, packRows == nil, pieces == nil, let step = MatrixMultiplyPlan.smallStep(problem) {
             steps = [step]
             return
@@ -104,6 +110,7 @@ public struct MatrixMultiplyPlan {
             problem, tile: kernels.tileSizes, packing: packing, packRows: packRows, pieces: pieces)
         workspaceBytes = layout.workspaceBytes
         steps = layout.steps
+        turned = layout.turned
     }
 }
 
@@ -124,6 +131,27 @@ extension MatrixMultiplyPlan {
             problem.k > 0, problem.n * (problem.isDouble ? 8 : 4) >= MatrixMultiplyLayout.farApart
         else { return nil }
         return MatrixMultiplyLayout(problem, tile: kernels.tileSizes, packing: .prepared, packRows: nil, pieces: nil).packing
+    }
+
+    /// The gradient of a layer with one output, over many samples: its sums are four chains each, at any packing.
+    private static func narrowStep(_ problem: MatrixMultiplyProblem) -> Step? {
+        guard problem.n == 1, problem.k >= 64, problem.m <= (problem.isDouble ? 16 : 32), problem.batchCount == 1,
+            problem.aRowStride == 1, problem.bRowStride == 1, problem.cRowStride == 1, !problem.hasBias, !problem.gathersB,
+            !problem.biasOfRows, case .none = problem.epilogue
+        else { return nil }
+        typealias Slot = MatrixMultiplySlot
+        typealias Flags = MatrixMultiplyFlags
+        var call = KernelCall()
+        call.isDouble = problem.isDouble
+        call.integers[Slot.columns] = problem.m
+        call.integers[Slot.depth] = problem.k
+        call.integers[Slot.bRow] = problem.aColumnStride
+        call.integers[Slot.blockLength] = blockLength(depth: problem.k, isDouble: problem.isDouble)
+        call.integers[Slot.flags] = (problem.hasColumnSums ? Flags.columnSums : 0) | (problem.accumulate ? Flags.accumulate : 0)
+        var slots: [(role: Role, slot: Int)] = [(.a, Slot.b), (.b, Slot.a), (.c, Slot.c)]
+        if problem.hasColumnSums { slots.append((.columnSums, Slot.columnSums)) }
+        return Step(
+            kernel: .narrowProduct, call: call, operandSlots: slots, pieces: 1, cost: 20 + Double(problem.k))
     }
 
     /// Products of at most this many multiplications take the kernel without set-up.

@@ -6,6 +6,7 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case matrixMultiply
     case packColumns
     case smallProduct
+    case narrowProduct
     // Convolutions
     case convolutionScatter
     case convolutionWeights

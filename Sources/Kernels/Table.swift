@@ -54,6 +54,7 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .matrixMultiply: matrixMultiplyKernel
     case .packColumns: packColumnsKernel
     case .smallProduct: smallProductKernel
+    case .narrowProduct: narrowProductKernel
     case .convolutionScatter: convolutionScatterKernel
     case .convolutionWeights: convolutionWeightsKernel
     case .depthwise: depthwiseKernel

@@ -45,17 +45,32 @@ extension Program {
         return value(bytes: 0, home: .block(.packed, place))
     }
 
+    /// The plan of a product whose operand, an array of the caller, is turned round by a first step of its own.
+    private func turningPlan(
+        _ operation: Operation, _ problem: MatrixMultiplyProblem, _ role: MatrixMultiplyPlan.Role, _ kernels: KernelSet
+    ) -> MatrixMultiplyPlan? {
+        guard turnsInputs, operation.phase == .forward, let operand = operation.operands.first(where: { $0.slot == role.rawValue }),
+            case .external = values[root(operand.value).index].home
+        else { return nil }
+        let plan = MatrixMultiplyPlan(problem, kernels: kernels, packing: .shared)
+        return plan.steps.count == 2 && plan.workspaceBytes <= 1 << 20 ? plan : nil
+    }
+
     /// Replaces whole products by their steps.
     public func lowerMatrixProducts(_ kernels: KernelSet) {
         var lowered: [Operation] = []
+        var onInputs: [Operation] = []
         for operation in operations {
             guard case .matrixProduct(let problem) = operation.work else {
                 lowered.append(operation)
                 continue
             }
             let packed = packedWeight(operation, problem)
-            let plan = MatrixMultiplyPlan(problem, kernels: kernels, packing: packed == nil ? .automatic : .prepared)
+            var plan = MatrixMultiplyPlan(problem, kernels: kernels, packing: packed == nil ? .automatic : .prepared)
+            let turning = plan.turned.flatMap { turningPlan(operation, problem, $0, kernels) }
+            if let turning { plan = turning }
             let workspace = packed ?? (plan.workspaceBytes > 0 ? value(bytes: plan.workspaceBytes) : nil)
+            if turning != nil, let workspace { values[workspace.index].isPinned = true }
             for (number, step) in plan.steps.enumerated() {
                 var operands: [Operand] = []
                 for (role, slot) in step.operandSlots {
@@ -69,9 +84,16 @@ extension Program {
                 var one = Operation(.kernel(step.kernel, step.call), operands, pieces: step.pieces, cost: step.cost)
                 one.node = operation.node
                 one.phase = operation.phase
-                lowered.append(one)
+                if turning != nil && number == 0 {
+                    one.phase = .inputs
+                    onInputs.append(one)
+                } else {
+                    lowered.append(one)
+                }
             }
         }
+        let recalls = lowered.prefix { $0.phase == .recall }.count
+        lowered.insert(contentsOf: onInputs, at: recalls)
         operations = lowered
     }
 }

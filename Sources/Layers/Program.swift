@@ -92,6 +92,8 @@ public struct Operation: Sendable {
 public enum Phase: Int, CaseIterable, Sendable {
     /// Instead of `first`: takes over what the update before has computed of it.
     case recall
+    /// What looks at nothing but the caller's arrays; it stays good while they do.
+    case inputs
     /// What an update may compute for the next step's forward pass.
     case first
     case forward, loss, backward, check, update
@@ -115,6 +117,9 @@ public final class Program {
     /// A weight's offset in the block of parameters, the input that it is multiplied by, and where each update
     /// leaves the next step's product of them: `Phase.recall`.
     public var foreseen: (weight: Int, input: Int, result: Value)?
+
+    /// Arrays of the caller may be turned round in phase `inputs`: whoever runs the plan runs that phase too.
+    public var turnsInputs = false
 
     /// Where indices out of range are reported (Control.wrongIndex).
     public var wrongIndex: Value?

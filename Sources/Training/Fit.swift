@@ -75,6 +75,9 @@ private struct Fit {
     let batchSize: Int
     let batches: Int
     let order: Storage?
+    /// Every step is on all samples, in their order, and nobody is called in between who could change them.
+    let isWhole: Bool
+    var hasStepped = false
     var stopping: EarlyStopping
 
     init(
@@ -94,6 +97,7 @@ private struct Fit {
                 got: "\(data.count)")
         }
         order = options.shuffles && isBatched ? try Storage(byteCount: data.count * 4, what: "the order of samples") : nil
+        isWhole = batches == 1 && order == nil && validation == nil && options.onBatch == nil && options.onEpoch == nil
         var names = trainer.measureNames
         if validation != nil { names += trainer.measureNames.map { "val_" + $0 } }
         history.names = names
@@ -160,7 +164,10 @@ private struct Fit {
             try trainer.model.withWriteLock { () throws(ChainruleError) in
                 let entry = try entry(count)
                 let order = shuffled.map { UnsafePointer($0) }
-                try data.load(entry, first: first, batch: count, order: order)
+                entry.repeats = isWhole && hasStepped
+                defer { entry.repeats = false }
+                if !entry.repeats { try data.load(entry, first: first, batch: count, order: order) }
+                hasStepped = true
                 // A callback may change the data.
                 let next = options.onBatch == nil && first + 1 < data.count ? first + 1 : nil
                 data.loadNext(entry, next, order: order)

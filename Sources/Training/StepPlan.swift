@@ -32,6 +32,8 @@ final class StepPlan {
     let foresees: (input: Int, next: Int)?
     /// What the last update has multiplied, and the model's count of writes then.
     var foreseen: (sample: UnsafeMutableRawPointer?, writes: UInt64) = (nil, 0)
+    /// The next step is on the arrays of the last one, which nobody has written, and no other plan ran in between.
+    var repeats = false
     /// The same step with all gradients, once it was needed.
     var full: StepPlan?
     let outputs: [Value]
@@ -119,6 +121,7 @@ final class StepPlan {
             && program.updateDirectly(
                 trainer.update, trainableBytes: model.trainableBytes, nextSample: inputs + targets + 1)
         foresees = program.foreseen.map { ($0.input, inputs + targets + 1) }
+        program.turnsInputs = key.isTraining && !key.keepsEverything
         plan = try Plan(program)
         // Plain memory comes last: a throw above would leave it behind.
         expected = .allocate(capacity: expectations.count)

@@ -157,7 +157,7 @@ public final class Trainer: @unchecked Sendable {
     /// The loss, and all gradients if it is finite.
     @inline(__always)
     private func evaluate(_ entry: StepPlan, recalling: Bool = false) throws(ChainruleError) -> Double {
-        try executor.runForward(entry.plan, recalling: recalling)
+        try executor.runForward(entry.plan, recalling: recalling, repeating: entry.repeats)
         try executor.runLoss(entry.plan)
         let loss = entry.loss(executor)
         if loss.isFinite { try executor.runBackward(entry.plan) }

@@ -256,6 +256,32 @@ private let transpositions = [(false, false), (true, false), (false, true), (tru
         #expect(MatrixMultiplyPlan(MatrixMultiplyProblem(m: 0, n: 3, k: 4)).steps.isEmpty)
     }
 
+    /// One column and a tall A: chains of their own, the same however the product is asked for.
+    @Test(arguments: [false, true])
+    func narrow(isDouble: Bool) {
+        func check<T: BinaryFloatingPoint>(_: T.Type) {
+            for m in [1, 3, 8, 10, 16, 17, 31, 32] {
+                for k in [64, 65, 67, 442, 1100] {
+                    for accumulate in [false, true] {
+                        var p = MatrixMultiplyProblem(m: m, n: 1, k: k, transposedA: true, isDouble: T.self == Double.self)
+                        p.hasColumnSums = k % 2 == 0
+                        p.accumulate = accumulate
+                        let tall = Case<T>(p, atEnd: accumulate)
+                        tall.check()
+                        let expected = tall.run(level: levels.last!)
+                        for packing in [.automatic, .never, .shared] as [MatrixMultiplyPlan.ColumnPacking] {
+                            for level in levels where level != .baseline {
+                                let got = tall.run(level: level, packing: packing, backwards: true)
+                                #expect(got.c == expected.c && got.sums == expected.sums)
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        if isDouble { check(Double.self) } else { check(Float.self) }
+    }
+
     /// An element's bits depend on its row, its column and k, not on how the product is cut.
     @Test func bitsAreTheSame() {
         for (m, n, k) in [(64, 70, 300), (50, 600, 1000), (200, 130, 90), (300, 1, 700), (20, 512, 1100)] {
