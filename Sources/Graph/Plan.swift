@@ -22,6 +22,8 @@ public final class Plan: @unchecked Sendable {
     /// Products read weights from `PackedParameters`.
     let usesPacked: Bool
     public let externalCount: Int
+    /// The learning rate whose numbers the update's calls hold, for an optimizer whose numbers depend on nothing else.
+    public var rateOfScalars = Double.nan
 
     private let program: Program
     private let memory: MemoryPlan

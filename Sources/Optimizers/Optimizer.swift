@@ -40,6 +40,8 @@ public protocol Optimizer: Sendable {
     var maximize: Bool { get }
     /// Scalars 0 to 6 of the kernels at a step (7 is the clip value); allocates nothing.
     func scalars(_ at: StepMoment) -> UpdateScalars
+    /// Those numbers are the same in every step with the same learning rate.
+    var isSteady: Bool { get }
     /// How far at most a step with these numbers moves a parameter when no gradient, in this step or
     /// before, and nothing else that is watched, was beyond `gradient`. Infinity where that can't be said:
     /// each such step is then made with a copy at hand, which costs time and memory.
@@ -52,6 +54,7 @@ public protocol Optimizer: Sendable {
 }
 
 extension Optimizer {
+    public var isSteady: Bool { false }
     public var watchesParameters: Bool { false }
     public var watchedState: Int? { nil }
 }

@@ -43,6 +43,8 @@ struct SGD: FlatOptimizer {
     var rowsKernel: Int? { momentum == 0 && weightDecay == 0 ? 0 : nil }
     var options: Int { nesterov ? 1 : 0 }
 
+    var isSteady: Bool { true }
+
     func scalars(_ at: StepMoment) -> UpdateScalars {
         var scalars = UpdateScalars.zeros
         scalars[0] = at.lr

@@ -35,6 +35,8 @@ public final class Update: @unchecked Sendable {
     /// The copy of the last careful step, where each one is: an optimizer of the host program.
     private var spare: Storage?
     private var limits = UpdateLimits(isDouble: false)
+    /// Every group's optimizer is.
+    private var isSteady = false
     /// Whether a moment is beyond the gradients' limit; nil: not looked at since that may have changed.
     private var hasLargeMoments: Bool?
     private weak var boundTo: Executor?
@@ -82,6 +84,7 @@ public final class Update: @unchecked Sendable {
                 at: place, to: (index, layout.largestCount, Unmanaged.passUnretained(layout.groups[index])))
         }
         limits = UpdateLimits(isDouble: model.isDouble)
+        isSteady = active.allSatisfy { layout.groups[$0].optimizer.isSteady }
         if let settings = choice.base.optimizer as? LBFGS {
             search = try QuasiNewton(settings, model, frozen: layout.frozen)
         }
@@ -170,6 +173,8 @@ public final class Update: @unchecked Sendable {
     @inline(__always)
     private func setNumbers(_ plan: Plan) -> Bool {
         nextLr = lr
+        // The first step's numbers say that it is the first.
+        if isSteady && step > 0 && plan.rateOfScalars == nextLr { return !(hasLargeMoments ?? lookAtMoments()) }
         var staysFinite = true
         for active in activeGroups {
             active.group._withUnsafeGuaranteedRef { group in
@@ -184,6 +189,7 @@ public final class Update: @unchecked Sendable {
                 if !(largest <= limits.step) { staysFinite = false }
             }
         }
+        plan.rateOfScalars = staysFinite && step > 0 ? nextLr : .nan
         return staysFinite && !(hasLargeMoments ?? lookAtMoments())
     }
 

@@ -261,7 +261,7 @@ private let transpositions = [(false, false), (true, false), (false, true), (tru
     func narrow(isDouble: Bool) {
         func check<T: BinaryFloatingPoint>(_: T.Type) {
             for m in [1, 3, 8, 10, 16, 17, 31, 32] {
-                for k in [64, 65, 67, 442, 1100] {
+                for k in [16, 17, 67, 442, 1100] {
                     for accumulate in [false, true] {
                         var p = MatrixMultiplyProblem(m: m, n: 1, k: k, transposedA: true, isDouble: T.self == Double.self)
                         p.hasColumnSums = k % 2 == 0
