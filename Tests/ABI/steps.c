@@ -6,7 +6,7 @@
 
 #include <dirent.h>
 
-#include "oracle.h"
+#include "oracle_networks.h"
 
 enum { WARM = 3, STEPS = 3, MOST_KINDS = 400 };
 static OracleCase current;
@@ -17,74 +17,6 @@ static void meet(chainrule_group group, const char *text) {
   const char *kind;
   for (index = 0; index < MOST_KINDS && (kind = chainrule_catalog_kind(group, index)) != NULL; index++)
     if (strlen(kind) == length && strncmp(kind, text, length) == 0) counted[group][index]++;
-}
-
-/* Adds the node; a real input is multiplied by a parameter of 1, so that gradients go all the way, unless plain. */
-static chainrule_node add(chainrule_model *model, const char *kind, const char *attributes, const chainrule_node *sources, size_t count,
-                          int plain) {
-  chainrule_node pair[2], product = -1;
-  char factor[60];
-  if (!SUCCEEDS(chainrule_model_add_node(model, kind, attributes, count ? sources : NULL, count, &pair[0]))) return -1;
-  if (strcmp(kind, "input") != 0 || plain) return pair[0];
-  snprintf(factor, sizeof factor, "shape= value=1 name=factor_of_%d", (int)pair[0]);
-  SUCCEEDS(chainrule_model_add(model, "parameter", factor, &pair[1]));
-  SUCCEEDS(chainrule_model_add_node(model, "mul", "", pair, 2, &product));
-  return product;
-}
-
-static int outputs_of(const char *kind) {
-  chainrule_entry_info info;
-  const char *text;
-  int count = 1;
-  memset(&info, 0, sizeof info);
-  info.struct_size = sizeof info;
-  SUCCEEDS(chainrule_catalog_entry(CHAINRULE_LAYERS, kind, &info));
-  for (text = info.outputs; *text; text++) count += *text == ',';
-  return count;
-}
-
-/* The network of the case, and the numbers of its outputs. */
-static chainrule_model *build(chainrule_node *outputs, int *output_count) {
-  chainrule_model *model = test_model(CHAINRULE_FLOAT32, 0);
-  chainrule_node numbers[4 * ORACLE_MOST], last = 0;
-  int i, k, node = 0, inputs = 0;
-  for (i = 0; i < current.node_count; i++) {
-    chainrule_node sources[ORACLE_MOST];
-    size_t count = 0;
-    char *cursor = current.nodes[i][1];
-    int is_input = strcmp(current.nodes[i][0], "input") == 0;
-    if (*cursor != '-')
-      do sources[count++] = numbers[strtol(cursor, &cursor, 10)];
-      while (*cursor++ == ',');
-    last = add(model, current.nodes[i][0], current.nodes[i][2], sources, count, is_input && (current.optimizer[0] || current.inputs[inputs].whole));
-    inputs += is_input;
-    k = outputs_of(current.nodes[i][0]);
-    while (k-- > 0) numbers[node++] = last++;
-  }
-  *output_count = current.output_count;
-  for (i = 0; i < current.output_count; i++) outputs[i] = numbers[current.outputs[i]];
-  if (*output_count == 0) outputs[(*output_count)++] = numbers[node - 1];
-  return model;
-}
-
-/* What "none" minimises: the sum of the outputs that are real. */
-static int minimise_outputs(chainrule_model *model, const chainrule_node *outputs, int count) {
-  chainrule_node pair[2], total = -1;
-  chainrule_tensor_info info;
-  int i;
-  SUCCEEDS(chainrule_model_set_outputs(model, outputs, (size_t)count));
-  memset(&info, 0, sizeof info);
-  info.struct_size = sizeof info;
-  for (i = 0; i < count; i++) {
-    SUCCEEDS(chainrule_model_output_info(model, (size_t)i, &info));
-    if (info.dtype != CHAINRULE_FLOAT32) continue;
-    SUCCEEDS(chainrule_model_add_node(model, "sum", "", &outputs[i], 1, &pair[0]));
-    pair[1] = total;
-    if (total < 0) total = pair[0];
-    else SUCCEEDS(chainrule_model_add_node(model, "add", "", pair, 2, &total));
-  }
-  if (total >= 0) SUCCEEDS(chainrule_model_set_outputs(model, &total, 1));
-  return total >= 0;
 }
 
 /* Whether the steps went well; numbers that are not finite do not. */
@@ -120,9 +52,9 @@ static void layers(void) {
   chainrule_node outputs[ORACLE_MOST];
   chainrule_array x[ORACLE_MOST];
   int count, i;
-  chainrule_model *model = build(outputs, &count);
+  chainrule_model *model = oracle_network(&current, outputs, &count);
   for (i = 0; i < current.input_count; i++) x[i] = oracle_array(&current.inputs[i], current.inputs[i].whole ? CHAINRULE_INT32 : CHAINRULE_FLOAT32);
-  if (minimise_outputs(model, outputs, count) && count_steps(model, "none", "sgd lr=1e-30", x, NULL, NULL))
+  if (oracle_minimise(model, outputs, count, NULL, 0) && count_steps(model, "none", "sgd lr=1e-30", x, NULL, NULL))
     for (i = 0; i < current.node_count; i++) meet(CHAINRULE_LAYERS, current.nodes[i][0]);
   for (i = 0; i < current.input_count; i++) free(x[i].data);
   chainrule_model_free(model);
@@ -138,7 +70,7 @@ static void losses(void) {
     char shape[100] = "shape=";
     for (axis = 1; axis < current.predictions[i].rank; axis++)
       snprintf(shape + strlen(shape), sizeof shape - strlen(shape), axis > 1 ? ",%d" : "%d", (int)current.predictions[i].shape[axis]);
-    outputs[i] = add(model, "input", shape, NULL, 0, 0);
+    outputs[i] = oracle_add(model, "input", shape, NULL, 0, 0);
     x[i] = oracle_array(&current.predictions[i], CHAINRULE_FLOAT32);
   }
   for (i = 0; i < current.target_count; i++) y[i] = target_array(i);
@@ -155,7 +87,7 @@ static void losses(void) {
 static void optimizers(void) {
   chainrule_node outputs[ORACLE_MOST];
   int count;
-  chainrule_model *model = build(outputs, &count);
+  chainrule_model *model = oracle_network(&current, outputs, &count);
   chainrule_array x = oracle_array(&current.inputs[0], CHAINRULE_FLOAT32), y = target_array(0);
   if (count_steps(model, current.loss, current.optimizer, &x, &y, NULL)) meet(CHAINRULE_OPTIMIZERS, current.optimizer);
   free(x.data);
