@@ -539,6 +539,20 @@ chainrule_status chainrule_trainer_set_metrics(chainrule_trainer *trainer, const
 /* Seed of dropout and shuffling; the default is the model's seed. */
 chainrule_status chainrule_trainer_set_seed(chainrule_trainer *trainer, uint64_t seed);
 
+/* Activation checkpointing: training in less memory, for more computing. With `segments` of 2 or more the model is cut
+   into about so many parts, alike in what they would keep for the backward pass; only what crosses the borders is
+   kept, and the backward pass computes each part but the last once more before it. Each step takes the time of nearly
+   one more forward pass, a third or so, and gives the same bits as without: losses, gradients, parameters, running
+   statistics, at any number of threads. 0 (the default) and 1: all is kept. -1: the number of segments that takes the
+   least memory, found when a batch size is first met. A number larger than the model has operations is as good as
+   that many. Where segments would not make the plan smaller, all is kept.
+
+   chainrule_trainer_memory tells what it saves, before the first step. A layer of the host program
+   (chainrule_register_layer) is not called again: its output is kept. Evaluation and prediction keep nothing in any
+   case. May be set between any two steps, which releases the memory of the plans; kept in checkpoints.
+   CHAINRULE_INVALID_ARGUMENT for less than -1 and more than 10000. */
+chainrule_status chainrule_trainer_set_checkpoint_segments(chainrule_trainer *trainer, int64_t segments);
+
 chainrule_status chainrule_trainer_get_lr(const chainrule_trainer *trainer, double *lr);
 chainrule_status chainrule_trainer_set_lr(chainrule_trainer *trainer, double lr);
 
@@ -652,6 +666,7 @@ typedef struct chainrule_memory {
   uint64_t optimizer;   /* moments and the like */
   uint64_t activations; /* the arena: results kept for the backward pass, workspace */
   uint64_t total;
+  uint64_t checkpointing_saves; /* how much larger activations would be with 0 checkpoint segments */
 } chainrule_memory;
 
 chainrule_status chainrule_trainer_memory(chainrule_trainer *trainer, int64_t batch_size, chainrule_memory *memory);

@@ -523,6 +523,10 @@ class Trainer : public Handle<chainrule_trainer, chainrule_trainer_free> {
 
   void set_metrics(const std::string &metrics) { check(chainrule_trainer_set_metrics(get(), metrics.c_str())); }
   void set_seed(std::uint64_t seed) { check(chainrule_trainer_set_seed(get(), seed)); }
+  /// Activation checkpointing: 0 keeps everything, -1 takes the best number; memory() tells what it saves.
+  void set_checkpoint_segments(std::int64_t segments) {
+    check(chainrule_trainer_set_checkpoint_segments(get(), segments));
+  }
   void set_lr(double lr) { check(chainrule_trainer_set_lr(get(), lr)); }
   void set_schedule(const std::string &schedule) { check(chainrule_trainer_set_schedule(get(), schedule.c_str())); }
   void end_epoch(double monitored) { check(chainrule_trainer_end_epoch(get(), monitored)); }

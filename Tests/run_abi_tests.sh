@@ -145,7 +145,7 @@ explain() {
 
 arguments_of() { # what a program wants to be told
   case $1 in
-    oracle | steps) echo "$PWD/Tests/Oracle/values" ;;
+    oracle | steps | checkpointing) echo "$PWD/Tests/Oracle/values" ;;
     state_dict) echo "$PWD/Tests/Oracle/state_dicts" ;;
     schedules) echo "$PWD/Tests/Oracle/schedule_values.txt" ;;
     busy | threads) [ "$sanitizer" = thread ] && echo 40 ;;
@@ -184,7 +184,7 @@ case $best in
 esac
 
 # What depends on numbers runs everywhere; what depends on files, memory and loading runs at the best level.
-numeric="arrays busy callbacks cancel catalog checkpoint context direct_update evaluate fit foreseen graph history library loss"
+numeric="arrays busy callbacks cancel catalog checkpoint checkpointing context direct_update evaluate fit foreseen graph history library loss"
 numeric="$numeric custom_layer custom_loss custom_metric custom_optimizer custom_schedule metrics models optimizer oracle packed_weights parameters predict recurrent schedules state_dict threads trainer training_options whole_set"
 for level in $levels; do
   for threads in 1 2; do

@@ -76,6 +76,14 @@ public func chainrule_trainer_set_seed(_ trainer: OpaquePointer?, _ seed: UInt64
     }
 }
 
+@_cdecl("chainrule_trainer_set_checkpoint_segments") @implementation
+public func chainrule_trainer_set_checkpoint_segments(_ trainer: OpaquePointer?, _ segments: Int64) -> chainrule_status {
+    guarded("chainrule_trainer_set_checkpoint_segments") { () throws(ChainruleError) in
+        let trainer = try trainerObject(trainer)
+        try trainer.exclusively { () throws(ChainruleError) in try trainer.setCheckpointSegments(Int(segments)) }
+    }
+}
+
 @_cdecl("chainrule_trainer_get_lr") @implementation
 public func chainrule_trainer_get_lr(_ trainer: OpaquePointer?, _ lr: UnsafeMutablePointer<Double>?) -> chainrule_status {
     guarded("chainrule_trainer_get_lr") { () throws(ChainruleError) in
@@ -223,17 +231,20 @@ public func chainrule_trainer_memory(
         let trainer = try trainerObject(trainer)
         let out = try required(memory, "memory")
         let size = out.pointee.struct_size
-        guard size >= MemoryLayout<chainrule_memory>.size else {
-            throw ChainruleError(
-                .invalidArgument, "memory->struct_size", expected: "\(MemoryLayout<chainrule_memory>.size)", got: "\(size)")
+        // The last field came later.
+        let known = MemoryLayout<chainrule_memory>.size
+        guard size >= known || size == MemoryLayout<chainrule_memory>.offset(of: \.checkpointing_saves) else {
+            throw ChainruleError(.invalidArgument, "memory->struct_size", expected: "\(known)", got: "\(size)")
         }
         guard batch_size >= 1, batch_size <= Int64(Shape.maximumBytes) else {
             throw ChainruleError(.invalidArgument, "argument batch_size", expected: "1 or more", got: "\(batch_size)")
         }
         let bytes = try trainer.exclusively { () throws(ChainruleError) in try trainer.memory(batch: Int(batch_size)) }
-        out.pointee = chainrule_memory(
+        var result = chainrule_memory(
             struct_size: size, parameters: UInt64(bytes.parameters), gradients: UInt64(bytes.gradients),
             optimizer: UInt64(bytes.optimizer), activations: UInt64(bytes.activations),
-            total: UInt64(bytes.parameters + bytes.gradients + bytes.optimizer + bytes.activations))
+            total: UInt64(bytes.parameters + bytes.gradients + bytes.optimizer + bytes.activations),
+            checkpointing_saves: UInt64(bytes.saved))
+        memcpy(out, &result, min(size, known))
     }
 }

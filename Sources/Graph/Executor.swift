@@ -62,6 +62,12 @@ public final class Executor: @unchecked Sendable {
         scratchCount = threads
     }
 
+    /// No plan is bound any more, and the arena is free.
+    public func releasePlans() {
+        boundPlans = []
+        arena = nil
+    }
+
     public func unbind(_ plan: Plan) { boundPlans.removeAll { $0 === plan } }
 
     private func resolve(_ plan: Plan) {

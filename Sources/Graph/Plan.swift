@@ -51,10 +51,12 @@ public final class Plan: @unchecked Sendable {
     /// Calls of the host's functions.
     let customWorks: [CustomWork]
 
-    public init(_ program: Program, kernels: KernelSet = .current) throws(ChainruleError) {
+    /// - segments: of how many the forward pass is made for the backward pass to compute them again (Recomputation.swift).
+    public init(_ program: Program, segments: Int = 1, kernels: KernelSet = .current) throws(ChainruleError) {
         program.appendCommits()
         program.fuse()
         program.separateForeseen()
+        if segments > 1 { program.recompute(segments: segments) }
         program.lowerMatrixProducts(kernels)
         let memory = try MemoryPlan(program)
         self.program = program

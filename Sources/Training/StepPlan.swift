@@ -49,7 +49,9 @@ final class StepPlan {
     private let scalarOutput: Value?
     private let nodeValues: [Value]
 
-    init(_ trainer: Trainer, _ key: StepKey) throws(ChainruleError) {
+    /// - segments: more than 1: results that lie inside of them are computed again in the backward pass. Gradients are
+    ///   all stored then: an update from the factors of their products would keep those to the end of the step.
+    init(_ trainer: Trainer, _ key: StepKey, segments: Int = 1) throws(ChainruleError) {
         model = trainer.model
         self.key = key
         var request = PlanRequest(batch: key.batch)
@@ -117,12 +119,12 @@ final class StepPlan {
             program.phase = .backward
             builder.appendBackward(seeds: seeds, wantsInputs: false)
         }
-        updatesDirectly = key.isTraining && !key.keepsGradients && !key.keepsEverything
+        updatesDirectly = key.isTraining && !key.keepsGradients && !key.keepsEverything && segments <= 1
             && program.updateDirectly(
                 trainer.update, trainableBytes: model.trainableBytes, nextSample: inputs + targets + 1)
         foresees = program.foreseen.map { ($0.input, inputs + targets + 1) }
         program.turnsInputs = key.isTraining && !key.keepsEverything
-        plan = try Plan(program)
+        plan = try Plan(program, segments: segments)
         // Plain memory comes last: a throw above would leave it behind.
         expected = .allocate(capacity: expectations.count)
         expected.initialize(from: expectations, count: expectations.count)

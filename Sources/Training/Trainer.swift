@@ -22,6 +22,8 @@ public final class Trainer: @unchecked Sendable {
     public var metrics: [MetricChoice] = []
     public var metricsText = ""
     public var seed: UInt64
+    /// How results are kept for the backward pass: ActivationCheckpointing.swift.
+    public internal(set) var checkpointSegments = 0
     /// Sets the learning rate from step to step; nil: nothing does.
     public internal(set) var schedule: ScheduleState?
     /// Where training stands: epochs done, and batches done in the next one.
@@ -104,13 +106,21 @@ public final class Trainer: @unchecked Sendable {
             current = found
             return try ready(entries[found])
         }
-        let made = try StepPlan(self, key)
+        let made = try makePlan(key).entry
         lastStep = nil
         try executor.bind(made.plan)
         if entries.count >= Trainer.keptPlans { executor.unbind(entries.removeFirst().plan) }
         entries.append(made)
         current = entries.count - 1
         return made
+    }
+
+    /// Plans are made anew, and their memory is given back until then.
+    func forgetPlans() {
+        entries = []
+        current = 0
+        lastStep = nil
+        executor.releasePlans()
     }
 
     private func ready(_ entry: StepPlan) throws(ChainruleError) -> StepPlan {
@@ -209,12 +219,16 @@ public final class Trainer: @unchecked Sendable {
     }
 
     /// Bytes for a batch of this size, known before the first step: the plan tells, and takes no memory.
-    public func memory(batch: Int) throws(ChainruleError) -> (parameters: Int, gradients: Int, optimizer: Int, activations: Int) {
+    public func memory(
+        batch: Int
+    ) throws(ChainruleError) -> (parameters: Int, gradients: Int, optimizer: Int, activations: Int, saved: Int) {
         var key = StepKey(batch: firstBatchedInput == nil ? nil : batch, labels: labelMask, hasWeights: false, isTraining: true)
         for (index, loss) in losses.enumerated() where loss.choice.freeTarget != nil { key.sizes[index] = Int32(clamping: loss.largestFreeSize) }
-        let entry = try StepPlan(self, key)
-        let scratch = entry.plan.needsScratch ? Team.threadCount * kernelScratchBytes : 0
-        return (model.storage?.byteCount ?? 0, executor.gradients?.byteCount ?? 0, update.byteCount, entry.plan.arenaBytes + scratch)
+        let (entry, plainBytes) = try makePlan(key)
+        let activations = entry.activationBytes
+        return (
+            model.storage?.byteCount ?? 0, executor.gradients?.byteCount ?? 0, update.byteCount, activations, plainBytes - activations
+        )
     }
 
     /// Whether array `slot` (inputs, targets, weights) has a row for each sample.

@@ -18,6 +18,7 @@ extension Trainer {
     public func stateMetadata() -> [(String, String)] {
         var list = optimizerMetadata()
         if let search = update.search { list.append(("chainrule_lbfgs", search.numbers.text)) }
+        if checkpointSegments != 0 { list.append(("chainrule_checkpoint_segments", String(checkpointSegments))) }
         if let schedule { list += [("chainrule_schedule", schedule.choice.text), ("chainrule_schedule_state", schedule.text)] }
         return list
     }
@@ -58,6 +59,9 @@ extension Trainer {
         }
         let epoch = try integer("chainrule_epoch")
         let batch = try integer("chainrule_batch")
+        if let text = metadata["chainrule_checkpoint_segments"] {
+            try setCheckpointSegments(Int(text) ?? Int.min, status: .format, what: "the file's chainrule_checkpoint_segments")
+        }
         try setMetrics(metadata["chainrule_metrics"] ?? "")
         if let text = metadata["chainrule_schedule"] {
             schedule = try ScheduleState(try ScheduleChoice(text), text: metadata["chainrule_schedule_state"] ?? "")

@@ -239,6 +239,43 @@ static void memory_is_as_told(void) {
     }
 }
 
+/* With activation checkpointing too, set between steps: the memory of the plans goes at once. */
+static void segments_are_as_told(void) {
+  static const int64_t segments[4] = {0, 4, -1, 0};
+  chainrule_model *model = test_model(CHAINRULE_FLOAT32, 1);
+  chainrule_trainer *trainer = NULL;
+  chainrule_array in = chainrule_matrix(x, LARGEST, FEATURES), out = chainrule_labels(labels, LARGEST);
+  int64_t before = interpose_held;
+  int i, k;
+  data();
+  test_add(model, "input", "shape=100");
+  for (i = 0; i < 16; i++) {
+    test_add(model, "linear", "out_features=512");
+    test_add(model, "gelu", "");
+    test_add(model, "dropout", "p=0.1");
+  }
+  test_add(model, "linear", "out_features=10");
+  REQUIRE_OK(chainrule_trainer_create(model, "cross_entropy", "adam", &trainer));
+  for (k = 0; k < 4; k++) {
+    chainrule_memory memory;
+    chainrule_status worst = CHAINRULE_OK;
+    int64_t held;
+    REQUIRE_OK(chainrule_trainer_set_checkpoint_segments(trainer, segments[k]));
+    memory = asked(trainer, LARGEST);
+    CHECK((memory.checkpointing_saves > 3 << 20) == (segments[k] != 0));
+    REQUIRE_OK(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
+    held = interpose_held - before;
+    CHECK_NEAR(held, memory.total, 0.02 * (double)memory.total);
+    interpose_count(1);
+    for (i = 0; i < 10 && worst == CHAINRULE_OK; i++) worst = chainrule_trainer_step(trainer, &in, &out, NULL, NULL);
+    interpose_count(0);
+    SUCCEEDS(worst);
+    CHECK_EQUAL(interpose_calls, 0);
+  }
+  chainrule_trainer_free(trainer);
+  chainrule_model_free(model);
+}
+
 /* Asking what a batch takes takes nothing, however large the answer. */
 static void asking_is_free(void) {
   chainrule_model *model = test_mlp(CHAINRULE_FLOAT32, 1, FEATURES, 256, CLASSES, "tanh");
@@ -300,6 +337,7 @@ int main(void) {
   RUN(steps_through_time);
   RUN(steps_by_hand);
   RUN(memory_is_as_told);
+  RUN(segments_are_as_told);
   RUN(asking_is_free);
   RUN(refused_arrays_keep_plans);
   return test_finish();

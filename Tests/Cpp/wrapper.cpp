@@ -316,7 +316,10 @@ void training() {
   const auto values = trainer.evaluate(samples.inputs(), samples.targets());
   EXPECT(values.size() == 2 && values[0] < 1e-2);
   EXPECT(trainer.step(samples.inputs(), samples.targets()) < 1e-2);
+  trainer.set_checkpoint_segments(-1);
   EXPECT(trainer.memory(4).total > 0);
+  EXPECT(trainer.memory(4).checkpointing_saves == 0);
+  trainer.set_checkpoint_segments(0);
   trainer.set_lr(0.25);
   EXPECT(trainer.lr() == 0.25);
 }

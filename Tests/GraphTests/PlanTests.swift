@@ -54,6 +54,25 @@ private func request(_ batch: Int, training: Bool) -> PlanRequest {
         #expect(builder.program.operations.count == before - 1)
     }
 
+    @Test func segmentsAreComputedAgain() throws {
+        let deep = [("input", "shape=64")] + (0..<8).flatMap { _ in [("linear", "out_features=64"), ("tanh", ""), ("dropout", "")] }
+        let own = try model(deep)
+        func plan(segments: Int) throws -> (bytes: Int, operations: Int) {
+            let builder = try PlanBuilder(model: own, request: request(32, training: true))
+            let seed = builder.external(1, bytes: 32 * 64 * 4)
+            builder.program.phase = .backward
+            builder.appendBackward(seeds: [(own.outputs[0], seed)], wantsInputs: false)
+            let plan = try Plan(builder.program, segments: segments)
+            return (plan.arenaBytes, builder.program.operations.count)
+        }
+        let (all, two, four) = (try plan(segments: 1), try plan(segments: 2), try plan(segments: 4))
+        #expect(four.bytes < two.bytes && two.bytes < all.bytes)
+        // Of 16 operations forward (each tanh has joined its product) half, then three quarters are there twice, but
+        // for the last of a segment, whose result is kept.
+        #expect(two.operations - all.operations == 7)
+        #expect(four.operations - all.operations == 9)
+    }
+
     @Test func inferenceReusesMemory() throws {
         let deep = [("input", "shape=64")] + (0..<20).flatMap { _ in [("linear", "out_features=64"), ("relu", "")] }
         let own = try model(deep)

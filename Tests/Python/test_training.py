@@ -277,11 +277,53 @@ def test_bad_data(blobs):
 def test_memory_is_known_before_training():
     model = classifier()
     memory = model.memory(32)
-    assert set(memory) == {"parameters", "gradients", "optimizer", "activations", "total"}
+    assert set(memory) == {"parameters", "gradients", "optimizer", "activations", "total", "checkpointing_saves"}
+    assert memory["checkpointing_saves"] == 0
     assert memory["parameters"] >= 4 * model.parameter_count
     assert memory["total"] >= memory["parameters"] + memory["activations"]
     with pytest.raises(ValueError):
         model.memory(-1)
+
+
+def deep(segments, seed=0):
+    layers = []
+    for _ in range(8):
+        layers += [cr.Linear(64, 64), cr.BatchNorm1d(64), cr.ReLU(), cr.Dropout(0.2)]
+    model = cr.Sequential(*layers, cr.Linear(64, 3), seed=seed)
+    model.compile("cross_entropy", "adamw lr=1e-2 clip_norm=1", checkpoint_segments=segments)
+    return model
+
+
+def test_checkpoint_segments_change_no_bit(rng, tmp_path):
+    x = rng.normal(size=(256, 64)).astype(np.float32)
+    y = rng.integers(0, 3, 256)
+    models = [deep(segments) for segments in (0, 2, 3, "auto", np.int64(9))]
+    for model in models:
+        model.fit(x, y, epochs=2, batch_size=100, verbose=0)
+    plain, *others = models
+    for model in others:
+        assert model.history["loss"] == plain.history["loss"]
+        for name, value in plain.state_dict().items():
+            np.testing.assert_array_equal(value, model.state_dict()[name])
+        assert model.memory(1000)["checkpointing_saves"] > 0
+    memories = [model.memory(10000) for model in models]
+    for memory in memories:
+        assert memory["activations"] + memory["checkpointing_saves"] == memories[0]["activations"]
+    assert memories[3]["activations"] <= min(memory["activations"] for memory in memories[:3])
+    assert memories[3]["activations"] < 0.5 * memories[0]["activations"]
+    # Kept in checkpoints.
+    others[0].save_checkpoint(tmp_path / "checkpoint")
+    loaded = cr.load_checkpoint(tmp_path / "checkpoint")
+    assert loaded.memory(1000) == others[0].memory(1000)
+
+
+@pytest.mark.parametrize("segments", [-1, 10001, 2**70, 1.5, "all", True, None], ids=str)
+def test_checkpoint_segments_that_are_none(segments):
+    with pytest.raises((TypeError, ValueError), match="checkpoint_segments"):
+        classifier(checkpoint_segments=segments)
+    with pytest.raises(ValueError, match="checkpoint_segments"):
+        model = cr.Sequential(cr.Linear(4, 3))
+        model.compile(lambda y_pred, y_true: (np.mean(y_pred), np.ones_like(y_pred)), "sgd", checkpoint_segments=2)
 
 
 def test_metrics_with_attributes():

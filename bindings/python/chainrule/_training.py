@@ -28,6 +28,17 @@ _step = lib.chainrule_trainer_step
 LossLike = Union[str, Loss, Callable[..., Any], Sequence[Union[str, Loss]], None]
 
 
+def check_segments(segments: Union[int, str]) -> int:
+    """The library's number for ``checkpoint_segments``."""
+    if segments == "auto":
+        return -1
+    if isinstance(segments, bool) or not isinstance(segments, (int, np.integer)):
+        raise TypeError(f'checkpoint_segments is a number of segments or "auto"; got {segments!r}')
+    if not 0 <= segments <= 10000:
+        raise ValueError(f'checkpoint_segments must be 0 to 10000, or "auto"; got {segments}')
+    return int(segments)
+
+
 class Training:
     """What a model offers for training."""
 
@@ -57,6 +68,7 @@ class Training:
         *,
         seed: Optional[int] = None,
         schedule: Union[str, Schedule, Callable[[int, float], float], None] = None,
+        checkpoint_segments: Union[int, str] = 0,
     ) -> None:
         """Says how the model is trained, and forgets any earlier training state.
 
@@ -76,7 +88,14 @@ class Training:
         model's. ``schedule`` sets the learning rate from step to step: cr.CosineAnnealingLR(T_max=100, per="step",
         warmup=500), its text "cosine T_max=100 per=step warmup=500", or a function of the number of epochs and the
         first rate that returns the rate.
+
+        ``checkpoint_segments``: activation checkpointing, as torch.utils.checkpoint.checkpoint_sequential does it.
+        The model is cut into about so many parts, of which only what crosses the borders is kept for the backward
+        pass; the rest is computed once more. Less memory (``memory(batch_size)["checkpointing_saves"]`` says how
+        much) for a third more time or so, and the same bits. "auto" takes the number that needs the least memory;
+        0 keeps everything.
         """
+        segments = check_segments(checkpoint_segments)
         optimizer = as_optimizer(optimizer)
         names = metric_names(metrics)
         if callable(loss) and not isinstance(loss, Loss):
@@ -84,6 +103,8 @@ class Training:
         if callable(loss) and not isinstance(loss, Loss):
             if schedule is not None:
                 raise ValueError("a schedule needs a loss of the library; this one is a Python function")
+            if segments != 0:
+                raise ValueError("checkpoint_segments need a loss of the library; this one is a Python function")
             custom = CustomTraining(self, loss, optimizer, names, seed)
             self._adopt_training(loss, optimizer, names, (), custom, None)
             return
@@ -94,6 +115,7 @@ class Training:
         check(lib.chainrule_trainer_set_metrics(owner.handle, c_text(" ".join(names))))
         if seed is not None:
             check(lib.chainrule_trainer_set_seed(owner.handle, check_seed(seed)))
+        check(lib.chainrule_trainer_set_checkpoint_segments(owner.handle, segments))
         optimizer.attach(owner)
         if schedule is not None:
             schedule = as_schedule(schedule)
@@ -258,12 +280,12 @@ class Training:
 
     def memory(self, batch_size: int) -> dict[str, int]:
         """Bytes that training with this batch size takes: parameters, gradients, optimizer, activations,
-        total."""
+        total; and checkpointing_saves, how much larger activations would be with 0 checkpoint_segments."""
         self._require_library_loss("memory")
         memory = ffi.new("chainrule_memory *")
         memory.struct_size = ffi.sizeof("chainrule_memory")
         check(lib.chainrule_trainer_memory(self._trainer, batch_size, memory))
-        names = ("parameters", "gradients", "optimizer", "activations", "total")
+        names = ("parameters", "gradients", "optimizer", "activations", "total", "checkpointing_saves")
         return {name: int(getattr(memory, name)) for name in names}
 
     def _require_compiled(self) -> None:
