@@ -1,5 +1,6 @@
 // Elementwise functions right behind a matrix product become part of its last store, so that the
-// product's result passes through the cache once: activations forward, their derivatives backward.
+// product's result passes through the cache once: activations forward, their derivatives backward, and batch norm
+// where it is a function of the element alone.
 
 import KernelDispatch
 import KernelInterface
@@ -16,6 +17,7 @@ extension Program {
         }
         var removed = Set<Int>()
         for index in operations.indices {
+            mergeNorm(index, readers, &removed)
             guard case .matrixProduct(let problem) = operations[index].work, case .none = problem.epilogue, !problem.accumulate,
                 let product = operations[index].operands.first(where: { $0.slot == MatrixMultiplyPlan.Role.c.rawValue }),
                 values[product.value.index].home == .arena, !values[product.value.index].isPinned,
@@ -25,6 +27,30 @@ extension Program {
             merge(index, problem, user, kernel, call, product.value, &removed)
         }
         operations = operations.indices.filter { !removed.contains($0) }.map { operations[$0] }
+    }
+
+    /// Batch norm with its running moments, right behind a convolution whose kernel can apply it.
+    private func mergeNorm(_ index: Int, _ readers: [Int: [Int]], _ removed: inout Set<Int>) {
+        guard case .matrixProduct(var problem) = operations[index].work, problem.winogradTiles > 0, case .none = problem.epilogue,
+            let product = operations[index].operands.first(where: { $0.slot == MatrixMultiplyPlan.Role.c.rawValue })?.value,
+            values[product.index].home == .arena, !values[product.index].isPinned, let users = readers[product.index],
+            users.count == 1, let user = users.first, user > index, case .kernel(.normForward, let call) = operations[user].work,
+            call.integers[1] == problem.batchCount, call.integers[2] == problem.n, call.integers[4] == problem.n,
+            call.integers[5] == problem.m, call.integers[6] == 1, call.integers[9] == 1
+        else { return }
+        let operands = operations[user].operands
+        // Its moments are given, and nobody wants them from it.
+        guard let result = operands.first(where: { $0.slot == 1 }), operands.contains(where: { $0.slot == 6 }),
+            operands.allSatisfy({ $0.access == .read || $0.slot == 1 || readers[root($0.value).index] == nil })
+        else { return }
+        problem.normEps = call.scalars[0]
+        replace(index, with: problem, result: result.value, saved: nil)
+        let roles: [(slot: Int, role: MatrixMultiplyPlan.Role)] = [(6, .mean), (7, .variance), (2, .normWeight), (3, .normBias)]
+        for (slot, role) in roles {
+            guard let operand = operands.first(where: { $0.slot == slot }) else { continue }
+            operations[index].operands.append(Operand(role: role, operand.value, .read))
+        }
+        removed.insert(user)
     }
 
     private func merge(

@@ -38,6 +38,11 @@ public struct MatrixMultiplyProblem: Sendable {
     /// B is not an array but what a `ConvolutionSpace` reads of an image; the batch is its samples times
     /// its groups, and A and the bias are those of the group.
     public var gathersB = false
+    /// A convolution for Winograd's algorithm (KernelInterface/Winograd.swift): its tiles, of all samples; 0: none.
+    public var winogradTiles = 0
+    /// eps of the batch norm with given moments that is applied to the rows before the epilogue's function, only
+    /// with `winogradTiles`.
+    public var normEps: Double?
     /// Also sums B's columns over k (n sums per matrix of the batch): the gradient of a bias.
     public var hasColumnSums = false
     /// Adds the result to what C holds; not together with a function other than relu.
@@ -66,6 +71,7 @@ public struct MatrixMultiplyProblem: Sendable {
 public struct MatrixMultiplyPlan {
     public enum Role: Int, CaseIterable, Sendable {
         case a, b, c, bias, columnSums, saved, workspace, space
+        case mean, variance, normWeight, normBias
     }
 
     public struct Step {
@@ -98,6 +104,10 @@ public struct MatrixMultiplyPlan {
         packRows: Bool? = nil, pieces: Int? = nil
     ) {
         guard problem.m > 0, problem.n > 0, problem.batchCount > 0 else { return }
+        if problem.winogradTiles > 0 {
+            planWinograd(problem)
+            return
+        }
         if let step = MatrixMultiplyPlan.narrowStep(problem) {
             steps = [step]
             return

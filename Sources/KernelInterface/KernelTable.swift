@@ -12,6 +12,10 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case convolutionWeights
     case depthwise
     case depthwiseWeights
+    case winogradFilters
+    case winogradForward
+    case winogradGradient
+    case winogradGradientFinish
     case unfold
     case fold
     // Pooling, and resampling along one dimension
@@ -119,6 +123,7 @@ extension KernelName {
         switch self {
         case .matrixMultiply, .recurrentForward, .recurrentBackward: true
         case .convolutionScatter, .convolutionWeights, .depthwise, .depthwiseWeights: true
+        case .winogradFilters, .winogradForward, .winogradGradient, .winogradGradientFinish: true
         case .attentionForward, .attentionBackward: true
         default: false
         }

@@ -38,6 +38,8 @@ where Scalar: BinaryFloatingPoint & SIMDScalar, MaskStorage: SIMD {
     var root: Self { get }
     /// Elements 0, 2, 4, ... of two vectors.
     static func evens(_ a: Self, _ b: Self) -> Self
+    /// Elements 1, 3, 5, ...
+    static func odds(_ a: Self, _ b: Self) -> Self
     /// The first half of the lanes, and the second, each lane with a zero behind it.
     var spreadLow: Self { get }
     var spreadHigh: Self { get }
@@ -67,6 +69,7 @@ extension FloatVector: KernelVector {
     @inline(__always) var laneMaximum: Float { cr_lane_maximum_floats(self) }
     @inline(__always) var root: Self { cr_root_floats(self) }
     @inline(__always) static func evens(_ a: Self, _ b: Self) -> Self { cr_evens_floats(a, b) }
+    @inline(__always) static func odds(_ a: Self, _ b: Self) -> Self { cr_odds_floats(a, b) }
     @inline(__always) var spreadLow: Self { cr_spread_low_floats(self) }
     @inline(__always) var spreadHigh: Self { cr_spread_high_floats(self) }
     @inline(__always) static func interleaveLow(_ a: Self, _ b: Self) -> Self { cr_interleave_low_floats(a, b) }
@@ -94,6 +97,7 @@ extension DoubleVector: KernelVector {
     @inline(__always) var laneMaximum: Double { cr_lane_maximum_doubles(self) }
     @inline(__always) var root: Self { cr_root_doubles(self) }
     @inline(__always) static func evens(_ a: Self, _ b: Self) -> Self { cr_evens_doubles(a, b) }
+    @inline(__always) static func odds(_ a: Self, _ b: Self) -> Self { cr_odds_doubles(a, b) }
     @inline(__always) var spreadLow: Self { cr_spread_low_doubles(self) }
     @inline(__always) var spreadHigh: Self { cr_spread_high_doubles(self) }
     @inline(__always) static func interleaveLow(_ a: Self, _ b: Self) -> Self { cr_interleave_low_doubles(a, b) }

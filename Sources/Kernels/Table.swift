@@ -22,6 +22,8 @@ public func kernel(_ name: KernelName) -> Kernel? {
     case .convolutionWeights: convolutionWeightsKernel
     case .depthwise: depthwiseKernel
     case .depthwiseWeights: depthwiseWeightsKernel
+    case .winogradForward: winogradForwardKernel
+    case .winogradGradient: winogradGradientKernel
     case .unaryForward: unaryForwardKernel
     case .unaryBackward: unaryBackwardKernel
     case .accumulate: accumulateKernel
@@ -59,6 +61,10 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .convolutionWeights: convolutionWeightsKernel
     case .depthwise: depthwiseKernel
     case .depthwiseWeights: depthwiseWeightsKernel
+    case .winogradFilters: winogradFiltersKernel
+    case .winogradForward: winogradForwardKernel
+    case .winogradGradient: winogradGradientKernel
+    case .winogradGradientFinish: winogradGradientFinishKernel
     case .unfold: unfoldKernel
     case .fold: foldKernel
     case .poolForward: poolForwardKernel

@@ -34,6 +34,9 @@ extension Program {
         problem.bBatchStride = space.channels * space.imageCount
         problem.biasOfRows = true
         problem.gathersB = !space.isPointwise || space.groups > 1
+        if space.suitsWinograd(outputs: outputs, isDouble: isDouble) {
+            problem.winogradTiles = space.samples * space.tilesDown * space.tilesAcross
+        }
         matrixProduct(
             problem, a: weights, b: image, into: result, bias: bias, space: problem.gathersB ? table(space) : nil)
     }
@@ -81,6 +84,9 @@ extension Program {
             matrixProduct(m: outputs, n: space.depth, k: space.samples, a: dy, transposeA: true, b: image, into: gradient)
             return
         }
+        if space.suitsWinograd(outputs: outputs, isDouble: isDouble) {
+            return winogradWeights(dy, image, into: gradient, space, outputs: outputs)
+        }
         let isDepthwise = space.isDepthwise(isDouble: isDouble)
         // As wide as the kernel's scratch allows; then bundles of samples, added up afterwards.
         let parts = (space.depth + 191) / 192
@@ -101,6 +107,36 @@ extension Program {
             $0.integers[2] = samples
         }
         if used > 1 { sum(sums, [used, count], over: [0], into: gradient) }
+    }
+
+    private func winogradWeights(_ dy: Value, _ image: Value, into gradient: Value, _ space: ConvolutionSpace, outputs: Int) {
+        let outputsOfPiece = Winograd.part(outputs, most: Winograd.gradientChannels)
+        let channelsOfPiece = Winograd.padded(Winograd.part(space.channels, most: Winograd.gradientChannels))
+        let pieces = 6 * ((outputs + outputsOfPiece - 1) / outputsOfPiece) * ((space.channels + channelsOfPiece - 1) / channelsOfPiece)
+        let bundles = max(1, min(space.samples, (16 + pieces - 1) / pieces))
+        let samples = (space.samples + bundles - 1) / bundles
+        let used = (space.samples + samples - 1) / samples
+        let sums = value(elements: used * Winograd.points * outputs * Winograd.padded(space.channels))
+        let work = Double(space.samples) * Double(outputs * space.depth) * Double(space.positionCount)
+        call(
+            .winogradGradient,
+            [Operand(0, dy, .read), Operand(1, image, .read), Operand(2, sums, .write), Operand(3, table(space), .read)],
+            pieces: used * pieces, cost: work / 150
+        ) {
+            $0.integers[0] = outputs
+            $0.integers[1] = outputsOfPiece
+            $0.integers[2] = channelsOfPiece
+            $0.integers[3] = samples
+        }
+        call(
+            .winogradGradientFinish, [Operand(0, sums, .read), Operand(1, gradient, .write)], pieces: (outputs + 3) / 4,
+            cost: Double(outputs * space.channels * (used + 3) * 4)
+        ) {
+            $0.integers[0] = outputs
+            $0.integers[1] = space.channels
+            $0.integers[2] = used
+            $0.integers[3] = 4
+        }
     }
 
     /// The gradient in a bias: the sum over samples and positions.

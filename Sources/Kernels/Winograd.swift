@@ -1,0 +1,257 @@
+// Winograd's convolution of 3 x 3 kernels (Winograd 1980; Lavin and Gray, arXiv 1509.09308): 4 x 4 neighbouring
+// results are polynomials' coefficients, found from the polynomials' values at six points, along both
+// dimensions: 36 multiplications instead of 144.
+//
+//   results = At [(G w Gt) * (Bt d B)] A        d: the 6 x 6 elements of the image that the tile reads
+//
+// In the middle, each of the 36 points is a matrix product over channels: weights' values [outputs, channels] times
+// the image's [channels, tiles]. The points are 0, +-3/4, +-3/2 and infinity: Bt and At are exact in
+// float32, and its rounding is 1.5 times that of the plain sum, where the usual 0, +-1, +-2 have 5 times.
+// Vectors hold neighbouring tiles. This file has the transforms of a vector, and how tiles are read from an image.
+
+import KernelInterface
+
+@inline(__always) private func times(_ a: Float, _ x: FloatVector, plus y: FloatVector) -> FloatVector {
+    FloatVector.fma(FloatVector(repeating: a), x, y)
+}
+
+/// The four numbers that the points give.
+private enum Point {
+    @inline(__always) static var a: Float { 0.75 }
+    @inline(__always) static var a2: Float { 0.5625 }
+    @inline(__always) static var a3: Float { 0.421875 }
+    @inline(__always) static var b: Float { 1.5 }
+    @inline(__always) static var b2: Float { 2.25 }
+    @inline(__always) static var b3: Float { 3.375 }
+    /// a2 * b2 and a2 + b2
+    @inline(__always) static var product: Float { 1.265625 }
+    @inline(__always) static var sum: Float { 2.8125 }
+}
+
+typealias SixVectors = InlineArray<6, FloatVector>
+typealias FourVectors = InlineArray<4, FloatVector>
+
+/// Bt d: the image's values at the points.
+@inline(__always) func winogradImage(_ d: SixVectors) -> SixVectors {
+    let even1 = times(-Point.b2, d[2], plus: d[4])
+    let even2 = times(-Point.a2, d[2], plus: d[4])
+    let odd1 = times(-Point.b2, d[1], plus: d[3])
+    let odd2 = times(-Point.a2, d[1], plus: d[3])
+    return [
+        times(Point.product, d[0], plus: times(-Point.sum, d[2], plus: d[4])),
+        times(Point.a, odd1, plus: even1), times(-Point.a, odd1, plus: even1),
+        times(Point.b, odd2, plus: even2), times(-Point.b, odd2, plus: even2),
+        times(Point.product, d[1], plus: times(-Point.sum, d[3], plus: d[5])),
+    ]
+}
+
+/// At m: four results from the products at the points.
+@inline(__always) func winogradResults(_ m: SixVectors) -> FourVectors {
+    let sum1 = m[1] + m[2]
+    let sum2 = m[3] + m[4]
+    let difference1 = m[1] - m[2]
+    let difference2 = m[3] - m[4]
+    return [
+        m[0] + (sum1 + sum2),
+        times(Point.a, difference1, plus: FloatVector(repeating: Point.b) * difference2),
+        times(Point.a2, sum1, plus: FloatVector(repeating: Point.b2) * sum2),
+        times(Point.a3, difference1, plus: times(Point.b3, difference2, plus: m[5])),
+    ]
+}
+
+/// A y: the transpose of that.
+@inline(__always) func winogradResultsBack(_ y: FourVectors) -> SixVectors {
+    let even1 = times(Point.a2, y[2], plus: y[0])
+    let even2 = times(Point.b2, y[2], plus: y[0])
+    let odd1 = times(Point.a2, y[3], plus: y[1])
+    let odd2 = times(Point.b2, y[3], plus: y[1])
+    return [
+        y[0], times(Point.a, odd1, plus: even1), times(-Point.a, odd1, plus: even1),
+        times(Point.b, odd2, plus: even2), times(-Point.b, odd2, plus: even2), y[3],
+    ]
+}
+
+/// 1 / product, and 1 / (2 a2 (a2 - b2)), 1 / (2 b2 (b2 - a2)): what Lagrange's polynomials are divided by.
+private enum Divisor {
+    @inline(__always) static var zero: Float { 1 / 1.265625 }
+    @inline(__always) static var a: Float { -1 / 1.8984375 }
+    @inline(__always) static var b: Float { 1 / 7.59375 }
+}
+
+/// G w: the weights' values.
+@inline(__always) func winogradWeights(_ w0: FloatVector, _ w1: FloatVector, _ w2: FloatVector) -> SixVectors {
+    let even1 = times(Point.a2, w2, plus: w0)
+    let even2 = times(Point.b2, w2, plus: w0)
+    let first = FloatVector(repeating: Divisor.a)
+    let second = FloatVector(repeating: Divisor.b)
+    return [
+        w0 * FloatVector(repeating: Divisor.zero), first * times(Point.a, w1, plus: even1),
+        first * times(-Point.a, w1, plus: even1), second * times(Point.b, w1, plus: even2),
+        second * times(-Point.b, w1, plus: even2), w2,
+    ]
+}
+
+/// Gt u: the transpose of that.
+@inline(__always) func winogradWeightsBack(_ u: SixVectors) -> (FloatVector, FloatVector, FloatVector) {
+    let first = FloatVector(repeating: Divisor.a)
+    let second = FloatVector(repeating: Divisor.b)
+    let sum1 = first * (u[1] + u[2])
+    let sum2 = second * (u[3] + u[4])
+    let difference1 = first * (u[1] - u[2])
+    let difference2 = second * (u[3] - u[4])
+    return (
+        times(Divisor.zero, u[0], plus: sum1 + sum2),
+        times(Point.a, difference1, plus: FloatVector(repeating: Point.b) * difference2),
+        times(Point.a2, sum1, plus: times(Point.b2, sum2, plus: u[5]))
+    )
+}
+
+// MARK: - tiles of an image
+
+/// Neighbouring tiles of a row of tiles of one sample, and which of the block's tiles the first is.
+struct TileRun {
+    var sample = 0
+    var y = 0
+    var x = 0
+    var count = 0
+    var place = 0
+}
+
+/// A block of tiles, counted through the rows and samples.
+struct TileBlock {
+    var runs = InlineArray<64, TileRun>(repeating: TileRun())
+    var count = 0
+    let tiles: Int
+    /// Vectors that hold them.
+    let vectors: Int
+
+    init(_ g: ConvolutionSpace, first: Int, end: Int) {
+        tiles = end - first
+        vectors = (tiles + FloatVector.lanes - 1) / FloatVector.lanes
+        let across = g.tilesAcross
+        let down = g.tilesDown
+        let row = first / across
+        var run = TileRun()
+        run.sample = row / down
+        run.y = row - run.sample * down
+        run.x = first - row * across
+        while run.place < tiles {
+            run.count = min(across - run.x, tiles - run.place)
+            runs[count] = run
+            count += 1
+            run.place += run.count
+            run.x = 0
+            run.y += 1
+            if run.y == down {
+                run.y = 0
+                run.sample += 1
+            }
+        }
+    }
+}
+
+/// Buffers of a thread in its scratch, in elements: rows of an image that a run of tiles reads, the same with one
+/// array for each place in a tile, and zeros for what is outside the image.
+struct TileRoom {
+    let rows: UnsafeMutablePointer<Float>
+    let places: UnsafeMutablePointer<Float>
+    let zeros: UnsafeMutablePointer<Float>
+    let rest: UnsafeMutablePointer<Float>
+
+    @inline(__always) static var rowLength: Int { 4 * Winograd.gradientTiles + 80 }
+    @inline(__always) static var placeLength: Int { Winograd.gradientTiles + 32 }
+
+    init(_ scratch: UnsafeMutableRawPointer) {
+        zeros = scratch.assumingMemoryBound(to: Float.self)
+        rows = zeros + TileRoom.rowLength
+        places = rows + 6 * TileRoom.rowLength
+        rest = places + 36 * TileRoom.placeLength
+        var i = 0
+        while i < TileRoom.rowLength {
+            FloatVector.zero.store(zeros + i)
+            i += FloatVector.lanes
+        }
+    }
+}
+
+/// The rows of a plane that a run of tiles reads.
+struct RunRows {
+    /// At the run's first column, which may lie outside.
+    var rows: InlineArray<6, UnsafePointer<Float>>
+    /// Columns, of them those that lie inside.
+    let width: Int
+    let low: Int
+    let high: Int
+
+    /// - height, size: of the plane  - side: of what a tile reads  - padding: before the plane's first element
+    @inline(__always) init(
+        _ run: TileRun, _ plane: UnsafePointer<Float>, height: Int, size: Int, side: Int, padding: (y: Int, x: Int),
+        zeros: UnsafePointer<Float>
+    ) {
+        let x = 4 * run.x - padding.x
+        width = 4 * run.count + side - 4
+        low = max(0, -x)
+        high = max(low, min(width, size - x))
+        rows = InlineArray(repeating: zeros)
+        for k in 0..<side {
+            let y = 4 * run.y + k - padding.y
+            if y >= 0 && y < height { rows[k] = plane + (y * size + x) }
+        }
+    }
+
+    /// Calls body with columns of all rows, a vector at a time, zeros where they are outside.
+    @inline(__always) func forEachVector(
+        side: Int, clear: (Int) -> Void, _ body: (_ column: Int, _ columns: SixVectors) -> Void
+    ) {
+        if low > 0 { clear(0) }
+        var x = low
+        var columns = SixVectors(repeating: FloatVector.zero)
+        while x + FloatVector.lanes <= high {
+            for k in 0..<side { columns[k] = FloatVector.load(rows[k] + x) }
+            body(x, columns)
+            x += FloatVector.lanes
+        }
+        if x < high {
+            for k in 0..<side { columns[k] = FloatVector.load(rows[k] + x, high - x) }
+            body(x, columns)
+            x += FloatVector.lanes
+        }
+        while x < width {
+            clear(x)
+            x += FloatVector.lanes
+        }
+    }
+}
+
+/// Element j of tile t is row[4 t + j]: places[j] gets it at `place` + t, for four j or (`side` 6) six.
+@inline(__always)
+func spreadTiles(
+    _ row: UnsafePointer<Float>, _ places: UnsafeMutablePointer<Float>, place: Int, count: Int, side: Int
+) {
+    typealias V = FloatVector
+    let length = TileRoom.placeLength
+    let to = places + place
+    var t = 0
+    while t < count {
+        let p = row + 4 * t
+        let (a, b) = (V.load(p), V.load(p + V.lanes))
+        let (c, d) = (V.load(p + 2 * V.lanes), V.load(p + 3 * V.lanes))
+        let (evens1, evens2) = (V.evens(a, b), V.evens(c, d))
+        let (odds1, odds2) = (V.odds(a, b), V.odds(c, d))
+        V.evens(evens1, evens2).store(to + t)
+        V.evens(odds1, odds2).store(to + length + t)
+        V.odds(evens1, evens2).store(to + 2 * length + t)
+        V.odds(odds1, odds2).store(to + 3 * length + t)
+        t += V.lanes
+    }
+    if side == 4 { return }
+    // Elements 4 and 5 are the next tile's first two.
+    to[count] = row[4 * count]
+    to[length + count] = row[4 * count + 1]
+    t = 0
+    while t < count {
+        V.load(to + t + 1).store(to + 4 * length + t)
+        V.load(to + length + t + 1).store(to + 5 * length + t)
+        t += V.lanes
+    }
+}

@@ -1,0 +1,268 @@
+// Winograd's convolution (Winograd.swift), float32.
+//
+// winogradFilters: the weights' values [points, channels, outputs], outputs padded to whole vectors.
+//   pointers  0 weights [outputs, channels, 9]  6 values, written
+//   integers  0 outputs  1 channels.  Pieces: 16 outputs.
+// winogradForward: a piece is a block of tiles and some outputs. For each block of channels it transforms the image
+// and, point by point, multiplies: the image's values at a point (8 KB) and the weights' (16 KB) are then in
+// the first-level cache. Sums stay in scratch until all channels are in; then they become results.
+//   pointers  1 image  2 results  3 bias (nil: none)  5 saved (for reluGradient, a derivative)  6 values of the weights
+//             7 ConvolutionSpace  8 means, 9 variances, 10 weights, 11 biases of the batch norm that follows
+//             (8 nil: none; 10, 11 nil: 1, 0)
+//   integers  0 outputs  1 outputs of a piece  2 pieces of outputs  15 `MatrixMultiplyFlags` of the epilogue
+//   scalars   0, 1 of the function  2 eps of the batch norm
+
+import CPUFeatures
+import KernelInterface
+
+private typealias V = FloatVector
+
+let winogradFiltersKernel: Kernel = { call, begin, end, scratch in
+    let arguments = Arguments(call)
+    for piece in begin..<end {
+        var first = piece * 16
+        let last = min(first + 16, arguments.integer(0))
+        while first < last {
+            transformFilters(arguments, first, min(V.lanes, last - first), scratch.unsafelyUnwrapped)
+            first += V.lanes
+        }
+    }
+}
+
+/// The filters of a vector of outputs.
+private func transformFilters(_ call: Arguments, _ output: Int, _ count: Int, _ scratch: UnsafeMutableRawPointer) {
+    let channels = call.integer(1)
+    let weights = call.input(0, Float.self) + output * channels * 9
+    let row = Winograd.padded(call.integer(0))
+    let turned = scratch.assumingMemoryBound(to: Float.self)
+    let values = call.output(6, Float.self) + output
+    var channel = 0
+    while channel < channels {
+        let block = min(Winograd.channels, channels - channel)
+        packPanels(
+            V.self, weights + channel * 9, 1, channels * 9, transposed: true, depth: block * 9, columns: count, vectors: 1,
+            to: turned)
+        for c in 0..<block {
+            let w = turned + c * 9 * V.lanes
+            var columns = InlineArray<3, SixVectors>(repeating: SixVectors(repeating: V.zero))
+            for x in 0..<3 {
+                columns[x] = winogradWeights(
+                    V.load(w + x * V.lanes), V.load(w + (3 + x) * V.lanes), V.load(w + (6 + x) * V.lanes))
+            }
+            for i in 0..<6 {
+                let u = winogradWeights(columns[0][i], columns[1][i], columns[2][i])
+                for j in 0..<6 { u[j].store(values + ((6 * i + j) * channels + channel + c) * row) }
+            }
+        }
+        channel += block
+    }
+}
+
+let winogradForwardKernel: Kernel = { call, begin, end, scratch in
+    for piece in begin..<end { winogradPiece(Arguments(call), piece, scratch.unsafelyUnwrapped) }
+}
+
+/// From one point to the next: not a power of two, which would have all points share a set of the cache.
+@inline(__always) private func pointStep(_ rows: Int) -> Int { rows * Winograd.tiles + 16 }
+
+private func winogradPiece(_ call: Arguments, _ piece: Int, _ scratch: UnsafeMutableRawPointer) {
+    let g = call.input(7, ConvolutionSpace.self).pointee
+    let parts = call.integer(2)
+    let output = piece % parts * call.integer(1)
+    let outputs = min(call.integer(1), call.integer(0) - output)
+    let first = piece / parts * Winograd.tiles
+    let block = TileBlock(g, first: first, end: min(first + Winograd.tiles, g.samples * g.tilesDown * g.tilesAcross))
+    let room = TileRoom(scratch)
+    let image = room.rest
+    let sums = image + Winograd.points * pointStep(Winograd.channels)
+    let length = Winograd.part(g.channels, most: Winograd.channels)
+    var channel = 0
+    while channel < g.channels {
+        let channels = min(length, g.channels - channel)
+        transformImage(g, call.input(1), block, room, channel: channel, channels: channels, to: image)
+        multiplyPoints(
+            call, image, channels: channels, sums, output: output, outputs: outputs, from: channel, of: g.channels,
+            vectors: block.vectors)
+        channel += channels
+    }
+    finishTiles(call, g, block, sums, room, output: output, outputs: outputs)
+}
+
+@inline(never)
+private func transformImage(
+    _ g: ConvolutionSpace, _ image: UnsafePointer<Float>, _ block: borrowing TileBlock, _ room: TileRoom, channel: Int,
+    channels: Int, to values: UnsafeMutablePointer<Float>
+) {
+    let length = TileRoom.rowLength
+    let rows = room.rows
+    let step = pointStep(Winograd.channels)
+    for c in 0..<channels {
+        for r in 0..<block.count {
+            let run = block.runs[r]
+            let plane = image + (run.sample * g.channels + channel + c) * g.imageCount
+            RunRows(
+                run, plane, height: g.image[1], size: g.image[2], side: 6, padding: (g.padding[1], g.padding[2]),
+                zeros: room.zeros
+            ).forEachVector(side: 6, clear: { x in
+                for i in 0..<6 { V.zero.store(rows + i * length + x) }
+            }) { x, columns in
+                let d = winogradImage(columns)
+                for i in 0..<6 { d[i].store(rows + i * length + x) }
+            }
+            for i in 0..<6 {
+                spreadTiles(
+                    rows + i * length, room.places + 6 * i * TileRoom.placeLength, place: run.place, count: run.count, side: 6)
+            }
+        }
+        for i in 0..<6 {
+            let from = room.places + 6 * i * TileRoom.placeLength
+            for v in 0..<block.vectors {
+                var d = SixVectors(repeating: V.zero)
+                for j in 0..<6 { d[j] = V.load(from + j * TileRoom.placeLength + v * V.lanes) }
+                let u = winogradImage(d)
+                let to = values + 6 * i * step + c * Winograd.tiles + v * V.lanes
+                for j in 0..<6 { u[j].store(to + j * step) }
+            }
+        }
+    }
+}
+
+/// sums[point] (+)= weights' values . image's values
+@inline(never)
+private func multiplyPoints(
+    _ call: Arguments, _ image: UnsafePointer<Float>, channels: Int, _ sums: UnsafeMutablePointer<Float>, output: Int,
+    outputs: Int, from channel: Int, of all: Int, vectors: Int
+) {
+    let row = Winograd.padded(call.integer(0))
+    let weights = call.input(6, Float.self) + channel * row + output
+    let strips = (outputs + maximumRows - 1) / maximumRows
+    let height = outputs / strips
+    let taller = outputs - height * strips
+    let width = vectors >= tileSizes.vectors ? tileSizes.vectors : 1
+    var s = Strip<V>(
+        a: UnsafeRawPointer(weights), b: UnsafeRawPointer(image), partial: UnsafePointer(sums), result: sums,
+        ahead: UnsafeRawPointer(weights))
+    s.aRow = 4
+    s.aColumn = row * 4
+    s.bRow = Winograd.tiles * 4
+    s.bStep = width * V.lanes * 4
+    s.depth = channels
+    s.partialRow = Winograd.tiles
+    s.resultRow = Winograd.tiles
+    s.tiles = (vectors + width - 1) / width
+    s.tail = V.lanes
+    s.addsPartial = channel > 0
+    for point in 0..<Winograd.points {
+        let a = weights + point * all * row
+        s.b = UnsafeRawPointer(image + point * pointStep(Winograd.channels))
+        var first = 0
+        for strip in 0..<strips {
+            let rows = height + (strip < taller ? 1 : 0)
+            s.a = UnsafeRawPointer(a + first)
+            // While a strip is multiplied, two lines of each channel of the next point's weights are fetched.
+            let isNeeded = 32 * strip < outputs && point + 1 < Winograd.points
+            s.ahead = isNeeded ? UnsafeRawPointer(a + all * row + 32 * strip) : s.a
+            s.aheadRow = isNeeded ? 64 : 0
+            s.aheadColumn = isNeeded ? s.aColumn : 0
+            let target = sums + point * pointStep(Winograd.outputs) + first * Winograd.tiles
+            s.partial = UnsafePointer(target)
+            s.result = target
+            runStrip(&s, rows: rows, vectors: width)
+            first += rows
+        }
+    }
+}
+
+/// The batch norm behind the convolution for one output, as normForward (Norm.swift) does it.
+private struct Norm {
+    var mean = V.zero
+    var factor = V.one
+    var shift = V.zero
+    let isThere: Bool
+
+    @inline(__always) init(_ call: Arguments, _ output: Int) {
+        isThere = call.has(8)
+        if !isThere { return }
+        mean = V(repeating: call.input(8, Float.self)[output])
+        factor = V.one / (V(repeating: call.input(9, Float.self)[output]) + V(repeating: call.scalar(2))).root
+        if call.has(10) { factor = factor * V(repeating: call.input(10, Float.self)[output]) }
+        if call.has(11) { shift = V(repeating: call.input(11, Float.self)[output]) }
+    }
+}
+
+@inline(never)
+private func finishTiles(
+    _ call: Arguments, _ g: ConvolutionSpace, _ block: borrowing TileBlock, _ sums: UnsafePointer<Float>, _ room: TileRoom,
+    output: Int, outputs: Int
+) {
+    let flags = MatrixMultiplyFlags(bits: call.integer(15))
+    let isRelu = flags.has(MatrixMultiplyFlags.relu)
+    let step = pointStep(Winograd.outputs)
+    let length = TileRoom.rowLength
+    for o in 0..<outputs {
+        let channel = output + o
+        let bias = V(repeating: call.has(3) ? call.input(3, Float.self)[channel] : 0)
+        let norm = Norm(call, channel)
+        for v in 0..<block.vectors {
+            let from = sums + o * Winograd.tiles + v * V.lanes
+            var columns = InlineArray<6, FourVectors>(repeating: FourVectors(repeating: V.zero))
+            for j in 0..<6 {
+                var m = SixVectors(repeating: V.zero)
+                for i in 0..<6 { m[i] = V.load(from + (6 * i + j) * step) }
+                columns[j] = winogradResults(m)
+            }
+            for r in 0..<4 {
+                var y = winogradResults([columns[0][r], columns[1][r], columns[2][r], columns[3][r], columns[4][r], columns[5][r]])
+                for x in 0..<4 {
+                    y[x] += bias
+                    if norm.isThere { y[x] = V.fma(y[x] - norm.mean, norm.factor, norm.shift) }
+                    if isRelu { y[x] = V.atLeast(y[x], V.zero) }
+                }
+                let to = room.rows + r * length + 4 * v * V.lanes
+                let (low1, low2) = (V.interleaveLow(y[0], y[2]), V.interleaveLow(y[1], y[3]))
+                let (high1, high2) = (V.interleaveHigh(y[0], y[2]), V.interleaveHigh(y[1], y[3]))
+                V.interleaveLow(low1, low2).store(to)
+                V.interleaveHigh(low1, low2).store(to + V.lanes)
+                V.interleaveLow(high1, high2).store(to + 2 * V.lanes)
+                V.interleaveHigh(high1, high2).store(to + 3 * V.lanes)
+            }
+        }
+        for r in 0..<block.count {
+            let run = block.runs[r]
+            let plane = (run.sample * call.integer(0) + channel) * g.positionCount
+            let count = min(4 * run.count, g.positions[2] - 4 * run.x)
+            for i in 0..<min(4, g.positions[1] - 4 * run.y) {
+                let place = plane + (4 * run.y + i) * g.positions[2] + 4 * run.x
+                storeRow(call, flags, room.rows + i * length + 4 * run.place, place, count)
+            }
+        }
+    }
+}
+
+/// Results side by side, in their place; what the epilogue does beside bias, norm and relu.
+@inline(__always)
+private func storeRow(_ call: Arguments, _ flags: MatrixMultiplyFlags, _ row: UnsafePointer<Float>, _ place: Int, _ count: Int) {
+    let to = call.output(2, Float.self) + place
+    if flags.has(MatrixMultiplyFlags.reluGradient) {
+        let saved = call.input(5, Float.self) + place
+        var x = 0
+        while x < count {
+            let n = min(V.lanes, count - x)
+            V.choose(V.load(saved + x, n) .<= V.zero, V.zero, V.load(row + x)).store(to + x, n)
+            x += n
+        }
+        return
+    }
+    var x = 0
+    while x + V.lanes <= count {
+        V.load(row + x).store(to + x)
+        x += V.lanes
+    }
+    if x < count { V.load(row + x).store(to + x, count - x) }
+    if flags.has(MatrixMultiplyFlags.forwardFunction) {
+        unaryForwardLoop(V.self, flags.function, call.scalar(0), call.scalar(1), UnsafePointer(to), to, count)
+    } else if flags.has(MatrixMultiplyFlags.backwardFunction) {
+        unaryBackwardLoop(
+            V.self, flags.function, call.scalar(0), call.scalar(1), UnsafePointer(to), call.input(5, Float.self) + place, to, count)
+    }
+}

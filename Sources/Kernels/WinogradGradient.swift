@@ -1,0 +1,179 @@
+// The gradient in the weights of Winograd's convolution (Winograd.swift), float32: what its forward pass does with
+// weights, transposed.
+//
+//   dw = Gt [sum over tiles (A dy At) * (Bt d B)] G
+//
+// winogradGradient: the sum, at the six points of one row of them: a product of dy's values [outputs, tiles] and the
+// image's [tiles, channels] for each, block by block of tiles; the other rows of points are other pieces' work.
+//   pointers  0 dy [samples, outputs, positions]  1 image  2 sums [bundles, points, outputs, channels padded]
+//             3 ConvolutionSpace
+//   integers  0 outputs  1 outputs of a piece  2 channels of a piece  3 samples of a bundle
+//   Pieces: bundle, then row of points, then outputs, then channels.
+// winogradGradientFinish: the bundles added up and turned into weights.
+//   pointers  0 sums  1 gradient [outputs, channels, 9]
+//   integers  0 outputs  1 channels  2 bundles  3 outputs of a piece
+
+import CPUFeatures
+import KernelInterface
+
+private typealias V = FloatVector
+
+let winogradGradientKernel: Kernel = { call, begin, end, scratch in
+    for piece in begin..<end { gradientPiece(Arguments(call), piece, scratch.unsafelyUnwrapped) }
+}
+
+let winogradGradientFinishKernel: Kernel = { call, begin, end, scratch in
+    let arguments = Arguments(call)
+    let size = arguments.integer(3)
+    for output in begin * size..<min(end * size, arguments.integer(0)) {
+        finishFilters(arguments, output, scratch.unsafelyUnwrapped)
+    }
+}
+
+/// From one point to the next: not a power of two (WinogradForward.swift).
+@inline(__always) private var pointStep: Int { Winograd.gradientChannels * Winograd.gradientTiles + 16 }
+
+private func gradientPiece(_ call: Arguments, _ piece: Int, _ scratch: UnsafeMutableRawPointer) {
+    let g = call.input(3, ConvolutionSpace.self).pointee
+    let outputParts = (call.integer(0) + call.integer(1) - 1) / call.integer(1)
+    let channelParts = (g.channels + call.integer(2) - 1) / call.integer(2)
+    let channel = piece % channelParts * call.integer(2)
+    let channels = min(call.integer(2), g.channels - channel)
+    let output = piece / channelParts % outputParts * call.integer(1)
+    let outputs = min(call.integer(1), call.integer(0) - output)
+    let row = piece / (channelParts * outputParts) % 6
+    let bundle = piece / (channelParts * outputParts * 6)
+    let room = TileRoom(scratch)
+    let image = room.rest
+    let changes = image + 6 * pointStep
+    let panels = changes + 6 * pointStep
+    let tiles = g.tilesDown * g.tilesAcross
+    let end = min((bundle + 1) * call.integer(3), g.samples) * tiles
+    let start = bundle * call.integer(3) * tiles
+    var first = start
+    while first < end {
+        let block = TileBlock(g, first: first, end: min(first + Winograd.gradientTiles, end))
+        transform(
+            call.input(1), block, room, planes: g.channels, from: channel, count: channels, height: g.image[1], size: g.image[2],
+            padding: (g.padding[1], g.padding[2]), row: row, isImage: true, to: image)
+        transform(
+            call.input(0), block, room, planes: call.integer(0), from: output, count: outputs, height: g.positions[1],
+            size: g.positions[2], padding: (0, 0), row: row, isImage: false, to: changes)
+        for j in 0..<6 {
+            let point = (bundle * Winograd.points + 6 * row + j) * call.integer(0) + output
+            multiply(
+                changes + j * pointStep, image + j * pointStep, panels, outputs: outputs, channels: channels, tiles: block.tiles,
+                adds: first > start, to: call.output(2, Float.self) + point * Winograd.padded(g.channels) + channel,
+                row: Winograd.padded(g.channels))
+        }
+        first += Winograd.gradientTiles
+    }
+}
+
+/// Some planes' values at a row of points: [6, planes, tiles].
+@inline(never)
+private func transform(
+    _ array: UnsafePointer<Float>, _ block: borrowing TileBlock, _ room: TileRoom, planes: Int, from first: Int, count: Int,
+    height: Int, size: Int, padding: (y: Int, x: Int), row: Int, isImage: Bool, to values: UnsafeMutablePointer<Float>
+) {
+    let side = isImage ? 6 : 4
+    for plane in 0..<count {
+        for r in 0..<block.count {
+            let run = block.runs[r]
+            let rows = RunRows(
+                run, array + (run.sample * planes + first + plane) * height * size, height: height, size: size, side: side,
+                padding: padding, zeros: room.zeros)
+            if isImage {
+                rows.forEachVector(side: 6, clear: { V.zero.store(room.rows + $0) }) { x, columns in
+                    winogradImage(columns)[row].store(room.rows + x)
+                }
+                spreadTiles(room.rows, room.places, place: run.place, count: run.count, side: 6)
+            } else {
+                rows.forEachVector(side: 4, clear: { V.zero.store(room.rows + $0) }) { x, columns in
+                    winogradResultsBack([columns[0], columns[1], columns[2], columns[3]])[row].store(room.rows + x)
+                }
+                spreadTiles(room.rows, room.places, place: run.place, count: run.count, side: 4)
+            }
+        }
+        for v in 0..<block.vectors {
+            let from = room.places + v * V.lanes
+            let length = TileRoom.placeLength
+            let first: FourVectors = [V.load(from), V.load(from + length), V.load(from + 2 * length), V.load(from + 3 * length)]
+            let u = isImage
+                ? winogradImage(
+                    [first[0], first[1], first[2], first[3], V.load(from + 4 * length), V.load(from + 5 * length)])
+                : winogradResultsBack(first)
+            let to = values + plane * Winograd.gradientTiles + v * V.lanes
+            for j in 0..<6 { u[j].store(to + j * pointStep) }
+        }
+    }
+}
+
+/// result[outputs, channels] (+)= changes . image transposed, over some tiles.
+@inline(never)
+private func multiply(
+    _ changes: UnsafePointer<Float>, _ image: UnsafePointer<Float>, _ panels: UnsafeMutablePointer<Float>, outputs: Int,
+    channels: Int, tiles: Int, adds: Bool, to result: UnsafeMutablePointer<Float>, row: Int
+) {
+    let vectors = (channels + V.lanes - 1) / V.lanes
+    let width = vectors % tileSizes.vectors == 0 ? tileSizes.vectors : 1
+    packPanels(
+        V.self, image, 1, Winograd.gradientTiles, transposed: true, depth: tiles, columns: channels, vectors: width, to: panels)
+    let strips = (outputs + maximumRows - 1) / maximumRows
+    let height = outputs / strips
+    let taller = outputs - height * strips
+    var s = Strip<V>(
+        a: UnsafeRawPointer(changes), b: UnsafeRawPointer(panels), partial: UnsafePointer(result), result: result,
+        ahead: UnsafeRawPointer(changes))
+    s.aRow = Winograd.gradientTiles * 4
+    s.aColumn = 4
+    s.bRow = width * V.lanes * 4
+    s.bStep = s.bRow * tiles
+    s.depth = tiles
+    s.partialRow = row
+    s.resultRow = row
+    s.tiles = vectors / width
+    s.tail = V.lanes
+    s.addsPartial = adds
+    var first = 0
+    for strip in 0..<strips {
+        let rows = height + (strip < taller ? 1 : 0)
+        s.a = UnsafeRawPointer(changes + first * Winograd.gradientTiles)
+        s.ahead = s.a
+        s.partial = UnsafePointer(result + first * row)
+        s.result = result + first * row
+        runStrip(&s, rows: rows, vectors: width)
+        first += rows
+    }
+}
+
+/// One output's weights, a vector of channels at a time.
+private func finishFilters(_ call: Arguments, _ output: Int, _ scratch: UnsafeMutableRawPointer) {
+    let channels = call.integer(1)
+    let row = Winograd.padded(channels)
+    let point = call.integer(0) * row
+    let taps = scratch.assumingMemoryBound(to: Float.self)
+    let gradient = call.output(1, Float.self) + output * channels * 9
+    var channel = 0
+    while channel < channels {
+        let from = call.input(0, Float.self) + output * row + channel
+        var columns = InlineArray<3, SixVectors>(repeating: SixVectors(repeating: V.zero))
+        for j in 0..<6 {
+            var u = SixVectors(repeating: V.zero)
+            for i in 0..<6 {
+                for bundle in 0..<call.integer(2) { u[i] += V.load(from + (bundle * Winograd.points + 6 * i + j) * point) }
+            }
+            (columns[0][j], columns[1][j], columns[2][j]) = winogradWeightsBack(u)
+        }
+        for y in 0..<3 {
+            let (w0, w1, w2) = winogradWeightsBack(columns[y])
+            w0.store(taps + 3 * y * V.lanes)
+            w1.store(taps + (3 * y + 1) * V.lanes)
+            w2.store(taps + (3 * y + 2) * V.lanes)
+        }
+        for c in 0..<min(V.lanes, channels - channel) {
+            for tap in 0..<9 { gradient[(channel + c) * 9 + tap] = taps[tap * V.lanes + c] }
+        }
+        channel += V.lanes
+    }
+}
