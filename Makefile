@@ -31,11 +31,11 @@ demo: environment ## train on real data from C, C++ and Python; a table and pict
 test: ## all tests; their last line is "N passed, N failed" (ONLY="python readme": only these)
 	@scripts/run_tests.sh $(ONLY)
 
-bench: all ## all measurements, against the other libraries where they are installed
-	@Benchmarks/run.sh
+bench: all ## all measurements and their report (ONLY="jobs,catalog": these parts; WRITE=1: into Benchmarks/RESULTS.md)
+	@Benchmarks/run.sh $(if $(ONLY),--only $(ONLY)) $(if $(WRITE),--write)
 
-bench-quick: all ## the same in a minute: shorter measurements
-	@Benchmarks/run.sh --quick
+bench-quick: all ## the same in three minutes: some workloads, short measurements
+	@Benchmarks/run.sh --quick $(if $(ONLY),--only $(ONLY))
 
 install: all ## library, headers, chainrule.pc and CMake package, under PREFIX (/usr/local) in DESTDIR
 	@install -d $(INSTALLED)/lib/pkgconfig $(INSTALLED)/include $(CMAKE_PACKAGE)

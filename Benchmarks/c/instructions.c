@@ -34,7 +34,7 @@ static void train(const network *n, long steps) {
   chainrule_array in, out;
   char text[64];
   int i;
-  for (i = 0; i < 256 * 784; i++) x[i] = (float)(i % 101) / 101 - 0.5f;
+  for (i = 0; i < n->batch * n->sizes[0]; i++) x[i] = (float)(i % 101) / 101 - 0.5f;
   must(chainrule_set_num_threads(1));
   must(chainrule_model_create(NULL, &model));
   snprintf(text, sizeof text, "shape=%d", n->sizes[0]);

@@ -1,8 +1,10 @@
 /* Training steps of tiny networks from C, Chainrule and FANN in turns in one process: medians of
-   rounds, and their ratio. Same networks and batches; FANN steps by gradient descent on squared
-   errors with its own activations (it has no relu, cross-entropy or Adam: iris uses what comes near).
+   rounds with 10th and 90th percentiles, and their ratio. Same networks and batches; FANN steps by
+   gradient descent on squared errors with its own activations (it has no relu, cross-entropy or Adam:
+   iris uses what comes near).
 
-     cc -O2 steps.c -lchainrule -lfloatfann -lm */
+     cc -O2 steps.c -lchainrule -lfloatfann -lm
+     ./steps [THREADS]     (of Chainrule; FANN has one) */
 #define _GNU_SOURCE
 #include <chainrule.h>
 #include <floatfann.h>
@@ -48,10 +50,10 @@ static void must(chainrule_status status) {
 
 static float uniform(void) { return (float)rand() / (float)RAND_MAX - 0.5f; }
 
-int main(void) {
+int main(int count, char **arguments) {
   size_t w;
   int slow = 0;
-  must(chainrule_set_num_threads(1));
+  must(chainrule_set_num_threads(count > 1 ? atoi(arguments[1]) : 1));
   printf("chainrule %s, %s\n", chainrule_version(), chainrule_cpu_level());
   for (w = 0; w < sizeof workloads / sizeof *workloads; w++) {
     const workload *k = &workloads[w];
@@ -102,7 +104,8 @@ int main(void) {
     }
     {
       double a = median(own), b = median(theirs);
-      printf("%-7s chainrule %8.1f ns   FANN %8.1f ns   %.2fx\n", k->name, a, b, b / a);
+      printf("%-7s chainrule %8.1f ns (%.1f to %.1f)   FANN %8.1f ns (%.1f to %.1f)   %.2fx\n", k->name, a,
+             own[ROUNDS / 10], own[ROUNDS * 9 / 10], b, theirs[ROUNDS / 10], theirs[ROUNDS * 9 / 10], b / a);
       if (b < 2 * a) slow = 1;
     }
     fann_destroy_train(data);

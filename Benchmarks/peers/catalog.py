@@ -1,13 +1,18 @@
-"""Every layer and operation of the catalog beside PyTorch: forward and backward pass of one node, one thread.
+"""Every layer and operation of the catalog beside PyTorch: forward and backward pass of one node.
 
-    python catalog.py [--elements 65536] [--kinds conv2d,lstm,...]
+    python catalog.py [--elements 1024,65536,1048576] [--threads 1] [--kinds conv2d,lstm,...] [--out FILE]
 
 The models are the oracle's cases (Tests/Oracle/cases), the largest for each kind, with as many samples as make its
-inputs hold so many elements. Ratios are PyTorch's time over Chainrule's, medians of turns; the slowest come first.
+inputs hold so many elements. Kinds that only come together with others (max_unpool2d with its pooling) are measured
+with them, those whose PyTorch side is made for one number of samples with that one. Ratios are PyTorch's time over
+Chainrule's, medians of turns; the slowest come first. Each kind of the catalog has a time or a reason. --out: all
+of it as JSON.
 """
 
 import argparse
+import functools
 import importlib
+import json
 import math
 import os
 import pathlib
@@ -20,11 +25,14 @@ import torch
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "Tests" / "Oracle"), str(ROOT / "bindings" / "python")]
 os.environ.setdefault("CHAINRULE_THREADS", "1")
-torch.set_num_threads(1)
 
 from chainrule._arrays import Views  # noqa: E402
 from chainrule._errors import check  # noqa: E402
 from chainrule._library import ffi, lib  # noqa: E402
+
+HOLDERS = {"input", "parameter", "constant"}  # nodes that hold values
+TURN = 0.004  # seconds that a turn lasts at least
+LONG = 0.05  # seconds of a call from which three turns are enough
 
 
 def views(tensors):
@@ -41,7 +49,8 @@ class Node:
         self.model = ffi.gc(pointer[0], lib.chainrule_model_free)
         for kind, sources, attributes in case.nodes:
             nodes = ffi.new("int32_t[]", list(sources) or [0])
-            check(lib.chainrule_model_add_node(self.model, kind.encode(), attributes.encode(), nodes, len(sources), ffi.NULL))
+            words = kind.encode(), attributes.encode()
+            check(lib.chainrule_model_add_node(self.model, *words, nodes, len(sources), ffi.NULL))
         if case.outputs:
             check(lib.chainrule_model_set_outputs(self.model, ffi.new("int32_t[]", case.outputs), len(case.outputs)))
         for name, value in parameters.items():
@@ -56,106 +65,204 @@ class Node:
         check(lib.chainrule_context_backward(self.context, seeds))
 
 
+class Modules:
+    """PyTorch's modules as its users have them: a case builds one in each call, and gives it the weights of the call;
+    here it is built and given them once, and then only called."""
+
+    def __init__(self, case):
+        self.built = []
+        self.case = case
+        self._keep(case.compute, set())
+
+    def _keep(self, function, seen):
+        code = getattr(function, "__code__", None)
+        if code is None or function in seen:
+            return
+        seen.add(function)
+        for name, cell in zip(code.co_freevars, function.__closure__ or ()):
+            if name == "make" and not hasattr(cell.cell_contents, "cache_info"):
+                cell.cell_contents = functools.cache(cell.cell_contents)
+            elif callable(cell.cell_contents):
+                self._keep(cell.cell_contents, seen)
+
+    def _call(self, own, state, args, kwargs=None):
+        if own not in self.built:
+            with torch.no_grad():
+                for name, value in [*own.named_parameters(), *own.named_buffers()]:
+                    if name in state:
+                        value.copy_(state[name])
+            own.to = own.train = lambda *_: own  # it is trained, in float32
+            self.built.append(own)
+        return own(*(args if isinstance(args, tuple) else (args,)), **(kwargs or {}))
+
+    def compute(self, inputs, values):
+        theirs, torch.func.functional_call = torch.func.functional_call, self._call
+        try:
+            return self.case.compute(inputs, values)
+        finally:
+            torch.func.functional_call = theirs
+
+    def parameters(self):
+        return [value for own in self.built for value in own.parameters()]
+
+
 def shape_of(value):
     return tuple(value.shape) if isinstance(value, torch.Tensor) else tuple(value)
 
 
-def enlarge(case, elements):
-    """Inputs of a case with more samples, or nothing if it has no samples."""
-    if any("batched=false" in attributes for kind, _, attributes in case.nodes if kind == "input"):
-        return None
+def inputs_of(case, elements):
+    """Inputs of a case with as many samples as make so many elements; with its own if elements is 0."""
+    whole = ["batched=false" in attributes for kind, _, attributes in case.nodes if kind == "input"]
     shapes = [shape_of(value) for value in case.inputs]
-    if not shapes or len({shape[0] for shape in shapes if shape}) != 1 or shapes[0][0] == 0:
-        return None
-    times = max(1, round(elements / max(1, sum(math.prod(shape) for shape in shapes))))
+    batched = [shape for shape, all_of_it in zip(shapes, whole) if not all_of_it]
+    times = 1
+    if elements:
+        if not batched or len({shape[0] for shape in batched if shape}) != 1 or batched[0][0] == 0:
+            raise ValueError("no samples")
+        times = max(1, round(elements / max(1, sum(math.prod(shape) for shape in batched))))
     inputs = []
-    for value, shape in zip(case.inputs, shapes):
+    for value, shape, all_of_it in zip(case.inputs, shapes, whole):
         if not isinstance(value, torch.Tensor):
             value = torch.rand(shape) + 0.05 if case.positive else (torch.rand(shape) * 2 - 1) * case.spread
         if case.values is not None:
             value = torch.tensor(case.values, dtype=torch.float32).reshape(shape)
-        inputs.append(value.repeat((times,) + (1,) * (len(shape) - 1)))
+        inputs.append(value.clone() if all_of_it else value.repeat((times,) + (1,) * (len(shape) - 1)))
     return inputs
 
 
-def measure(case, elements, turns=7):
-    inputs = enlarge(case, elements)
-    if inputs is None:
-        return None
-    parameters = {name: value if isinstance(value, torch.Tensor) else torch.rand(value) * 2 - 1 for name, value in case.parameters.items()}
+def timed(body):
+    body()
+    repeats, begin = 0, time.perf_counter()
+    while time.perf_counter() - begin < TURN:
+        body()
+        repeats += 1
+    return (time.perf_counter() - begin) / repeats
+
+
+def in_turns(bodies, turns):
+    """Medians of the bodies' seconds a call."""
+    samples = [[] for _ in bodies]
+    while len(samples[0]) < turns:
+        for body, values in zip(bodies, samples):
+            values.append(timed(body))
+        if len(samples[0]) == 3 and max(map(max, samples)) > LONG:
+            break
+    return [statistics.median(values) for values in samples]
+
+
+def measure(case, elements, turns):
+    """Seconds of PyTorch and of Chainrule."""
+    inputs = inputs_of(case, elements)
+    parameters = {
+        name: value if isinstance(value, torch.Tensor) else torch.rand(value) * 2 - 1
+        for name, value in case.parameters.items()
+    }
     buffers = {name: value.float() if value.dtype.is_floating_point else value for name, value in case.buffers.items()}
     leaves = [value.requires_grad_(True) if value.dtype == torch.float32 else value for value in inputs]
     trained = {name: value.requires_grad_(True) for name, value in parameters.items()}
+    modules = Modules(case)
+    seeds = [torch.rand(output.shape) for output in modules.compute(leaves, {**trained, **buffers})]
+    all_leaves = [*leaves, *trained.values(), *modules.parameters()]
+    given_values = {**trained, **buffers}
 
     def theirs():
-        for leaf in [*leaves, *trained.values()]:
+        for leaf in all_leaves:
             leaf.grad = None
-        outputs = case.compute(leaves, {**trained, **buffers})
+        outputs = modules.compute(leaves, given_values)
         pairs = [(output, seed) for output, seed in zip(outputs, seeds) if output.requires_grad]
         if pairs:
             torch.autograd.backward(*map(list, zip(*pairs)))
 
-    seeds = [torch.rand(output.shape) for output in case.compute(leaves, {**trained, **buffers})]
     node = Node(case, parameters)
     given, slopes = views(inputs), views([seed.float() for seed in seeds])
-    samples = {theirs: [], node.run: []}
-
-    def timed(body, *arguments):
-        body(*arguments)
-        repeats, begin = 0, time.perf_counter()
-        while time.perf_counter() - begin < 0.01:
-            body(*arguments)
-            repeats += 1
-        return (time.perf_counter() - begin) / repeats
-
-    for _ in range(turns):
-        samples[theirs].append(timed(theirs))
-        samples[node.run].append(timed(node.run, given.pointer, slopes.pointer))
-    return statistics.median(samples[theirs]), statistics.median(samples[node.run])
+    return in_turns([theirs, lambda: node.run(given.pointer, slopes.pointer)], turns)
 
 
-def largest_cases(kinds):
-    best = {}
+def catalog():
+    """All kinds of layers and operations."""
+    kinds = []
+    while (kind := lib.chainrule_catalog_kind(lib.CHAINRULE_LAYERS, len(kinds))) != ffi.NULL:
+        kinds.append(ffi.string(kind).decode())
+    return kinds
+
+
+def largest_cases():
+    """For each kind its largest case by itself, or else the first where it is one of several nodes."""
+    best, together = {}, {}
     folder = ROOT / "Tests" / "Oracle" / "cases"
     for name in sorted(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")):
         module = importlib.import_module(f"cases.{name}")
         if not hasattr(module, "cases") or hasattr(module, "LOSSES"):
             continue
         for case in module.cases():
-            own = [kind for kind, _, _ in case.nodes if kind not in ("input", "parameter", "constant")]
+            own = [kind for kind, _, _ in case.nodes if kind not in HOLDERS]
             if len(own) != 1:
+                for kind in own:
+                    together.setdefault(kind, case)
                 continue
-            kind = own[0]
             size = sum(math.prod(shape[1:]) for shape in map(shape_of, case.inputs) if shape)
-            if (not kinds or kind in kinds) and (kind not in best or size > best[kind][0]):
-                best[kind] = (size, case)
-    return {kind: case for kind, (_, case) in best.items()}
+            if own[0] not in best or size > best[own[0]][0]:
+                best[own[0]] = (size, case)
+    return {**together, **{kind: case for kind, (_, case) in best.items()}}
+
+
+def rows_of(kind, case, options):
+    """A row for each size, or one with the case's own number of samples where others fail; and why they fail."""
+    rows, reason = [], ""
+    for elements in [*options.elements, 0]:
+        if elements == 0 and rows:
+            break
+        try:
+            theirs, ours = measure(case, elements, options.turns)
+        except Exception as error:  # a case whose PyTorch side is made for its number of samples
+            reason = (str(error).splitlines() or [type(error).__name__])[0][:90]
+            continue
+        size = elements or sum(math.prod(shape) for shape in map(shape_of, case.inputs))
+        rows.append({"kind": kind, "case": case.name, "elements": size, "threads": options.threads, "theirs": theirs,
+                     "ours": ours, "own_size": elements == 0})
+    return rows, reason
+
+
+def numbers(text):
+    return [int(word) for word in text.split(",")]
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--elements", type=int, default=65536)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--elements", type=numbers, default=[65536])
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--kinds", default="")
+    parser.add_argument("--every", type=int, default=1, help="only each so manieth kind")
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--out", type=pathlib.Path)
     options = parser.parse_args()
-    rows, left = [], []
-    for kind, case in largest_cases(set(filter(None, options.kinds.split(",")))).items():
-        try:
-            times = measure(case, options.elements)
-        except Exception as error:  # a case whose PyTorch side is made for its number of samples
-            times, reason = None, str(error).splitlines()[0][:90]
+    wanted = set(filter(None, options.kinds.split(",")))
+    torch.set_num_threads(options.threads)
+    check(lib.chainrule_set_num_threads(options.threads))
+    cases, rows, left = largest_cases(), [], {}
+    kinds = [kind for kind in catalog() if not wanted or kind in wanted][:: options.every]
+    for kind in kinds:
+        if kind in HOLDERS:
+            left[kind] = "holds values: there is nothing to compute"
+        elif kind not in cases:
+            left[kind] = "no case in Tests/Oracle/cases"
         else:
-            reason = "no samples"
-        if times:
-            rows.append((times[0] / times[1], kind, times, case.name))
-        else:
-            left.append(f"{kind} ({reason})")
-    print(f"{'kind':32} {'PyTorch':>10} {'Chainrule':>10}  ratio  case")
-    for ratio, kind, (theirs, ours), name in sorted(rows):
-        print(f"{kind:32} {theirs * 1e6:8.1f}us {ours * 1e6:8.1f}us {ratio:6.2f}  {name}")
-    print(f"{len(rows)} kinds, {sum(ratio < 1 for ratio, *_ in rows)} slower than PyTorch, "
-          f"geometric mean {math.exp(sum(math.log(row[0]) for row in rows) / max(1, len(rows))):.2f}x")
-    if left:
-        print("not measured: " + ", ".join(left))
+            found, reason = rows_of(kind, cases[kind], options)
+            rows += found
+            if not found:
+                left[kind] = reason
+    print(f"{'kind':32} {'elements':>8} threads    PyTorch  Chainrule  ratio  case")
+    for row in sorted(rows, key=lambda row: row["theirs"] / row["ours"]):
+        print(f"{row['kind']:32} {row['elements']:8} {row['threads']:7} {row['theirs'] * 1e6:8.1f}us "
+              f"{row['ours'] * 1e6:8.1f}us {row['theirs'] / row['ours']:6.2f}  {row['case']}")
+    ratios = [row["theirs"] / row["ours"] for row in rows]
+    print(f"{len(ratios)} figures of {len(kinds) - len(left)} kinds, {sum(ratio < 1 for ratio in ratios)} slower than "
+          f"PyTorch, geometric mean {math.exp(sum(map(math.log, ratios)) / max(1, len(ratios))):.2f}x")
+    for kind, reason in left.items():
+        print(f"not measured: {kind} ({reason})")
+    if options.out:
+        result = {"rows": rows, "left": left, "kinds": len(kinds), "all_kinds": len(catalog())}
+        options.out.write_text(json.dumps(result) + "\n")
 
 
 if __name__ == "__main__":

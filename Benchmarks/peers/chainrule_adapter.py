@@ -70,11 +70,16 @@ def build(w, params):
     return model
 
 
-def train(w, params, data):
+def compiled(w, params):
     model = build(w, params)
     name, lr, *rest = w.optimizer
     optimizer = cr.Adam(lr=lr) if name == "adam" else cr.SGD(lr=lr, momentum=rest[0])
     model.compile(loss="mse" if w.loss == "mse" else "cross_entropy", optimizer=optimizer)
+    return model
+
+
+def train(w, params, data):
+    model = compiled(w, params)
     batches = [model.prepare(x, y) for x, y in data]
     step = model.train_on_batch
     return lambda i: step(batches[i])

@@ -2,11 +2,15 @@
 the digits (64-64-10, 20 epochs). Every number comes from processes of their own, with and without Chainrule
 in turns; medians, and in brackets the middle half.
 
-    python footprint.py [--runs 20]     (CHAINRULE_LIBRARY names the library; needs NumPy and cffi)
+    python footprint.py [--runs 20] [--out FILE]     (CHAINRULE_LIBRARY names the library; needs NumPy and cffi)
+
+--out: all of it as JSON.
 """
 
 import argparse
+import json
 import os
+import pathlib
 import statistics
 import subprocess
 import sys
@@ -36,27 +40,33 @@ def measure(program):
 
 
 def compare(what, unit, without, with_chainrule, runs):
-    """Prints both medians and their difference."""
+    """Prints both medians and their difference, and returns them."""
     for program in (without, with_chainrule):  # fills the disk's cache, and writes byte code
         measure(program)
     pairs = [(measure(without), measure(with_chainrule)) for _ in range(runs)]
     base, whole = (statistics.median(values) for values in zip(*pairs))
     low, _, high = statistics.quantiles([after - before for before, after in pairs], n=4)
     print(f"{what}: {whole - base:.1f} {unit} [{low:.1f} to {high:.1f}] over NumPy's {base:.1f} {unit}")
+    return {"numpy": base, "with_chainrule": whole, "low": low, "high": high, "unit": unit}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=20)
-    runs = max(2, parser.parse_args().runs)
+    parser.add_argument("--out", type=pathlib.Path)
+    args = parser.parse_args()
+    runs = max(2, args.runs)
 
     from chainrule._library import library_path
 
     path = os.path.realpath(library_path())
     print(f"library, stripped: {os.path.getsize(path) / 1e6:.2f} MB ({path})")
-    compare("import chainrule", "ms", CLOCK.format("pass"), CLOCK.format("import chainrule"), runs)
+    imported = compare("import chainrule", "ms", CLOCK.format("pass"), CLOCK.format("import chainrule"), runs)
     without, with_chainrule = (MEMORY.format(data=DATA, training=part) for part in ("", TRAINING))
-    compare("resident memory after training the digits", "MiB", without, with_chainrule, runs)
+    resident = compare("resident memory after training the digits", "MiB", without, with_chainrule, runs)
+    if args.out:
+        rows = {"library_mb": os.path.getsize(path) / 1e6, "import": imported, "digits_memory": resident}
+        args.out.write_text(json.dumps(rows, indent=1) + "\n")
 
 
 if __name__ == "__main__":

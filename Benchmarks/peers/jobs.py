@@ -1,7 +1,9 @@
 """Whole small training jobs (digits, diabetes, a 60,000-sample epoch, online with batch 1) through `fit`,
 beside the peers' own programs: their first fit and the shortest of some more ("again"), interleaved.
 
-    python jobs.py --peers DIRECTORY [--threads 1,2] [--contenders chainrule,jax,torch]
+    python jobs.py --peers DIRECTORY [--threads 1,2] [--contenders chainrule,jax,torch] [--jobs digits] [--out FILE]
+
+--out: all of it as JSON.
 """
 
 import argparse
@@ -51,7 +53,9 @@ def main():
     parser.add_argument("--peers", type=pathlib.Path, required=True)
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--contenders", default="chainrule,jax,torch,sklearn")
+    parser.add_argument("--jobs", default="")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--worker", nargs=4, metavar=("JOB", "CONTENDER", "CPUS", "START"))
     args = parser.parse_args()
     endtoend = load(args.peers.resolve())
@@ -63,8 +67,8 @@ def main():
     endtoend.make_data()
     cpus = sorted(os.sched_getaffinity(0))
     print(f"{'job':9} {'threads':7} {'contender':10} {'again':>10} {'first':>10}  against chainrule's again")
-    worst = None
-    for job in endtoend.JOBS:
+    worst, rows = None, []
+    for job in filter(None, args.jobs.split(",")) if args.jobs else endtoend.JOBS:
         for threads in (int(t) for t in args.threads.split(",")):
             best = {}
             for _ in range(args.rounds):
@@ -83,11 +87,14 @@ def main():
                         old[key] = min(old[key], result[key])
             own = best.get("chainrule", {}).get("again_s")
             for contender, result in best.items():
+                rows.append(result)
                 ratio = result["again_s"] / own if own else float("nan")
                 if contender != "chainrule" and (worst is None or ratio < worst[0]):
                     worst = (ratio, job, threads, contender)
                 print(f"{job:9} {threads:7} {contender:10} {result['again_s'] * 1e3:8.1f}ms {result['first_s'] * 1e3:8.1f}ms"
                       f"  {ratio:6.2f}x  {result['measure']} {result['quality']:.4f}", flush=True)
+    if args.out:
+        args.out.write_text(json.dumps(rows, indent=1) + "\n")
     if worst:
         print(f"worst {worst[0]:.2f}x ({worst[1]}, {worst[2]} threads, {worst[3]})")
 

@@ -2,9 +2,11 @@
 gemm.py, with Chainrule's `matmul` node as one more library.
 
     python product.py --peers DIRECTORY [--threads 1,2] [--libs chainrule,xla,...] [--sizes 512,1024] [--rounds 3]
+                                          [--layers] [--out FILE]
 
 Each library runs in a process of its own, in turns; the table has the medians of the rounds, as a fraction of
-the FMA peak of the same run and as a ratio to the best other library.
+the FMA peak of the same run and as a ratio to the best other library. --layers: also the three products (fwd, dX, dW)
+of each layer of the peers' networks of perceptrons. --out: all of it as JSON.
 """
 
 import argparse
@@ -46,6 +48,44 @@ def load_gemm(peers):
     return gemm
 
 
+def run_once(args, lib, cpus, environment):
+    """One process: the rows of one library, or nothing where it can't."""
+    command = [sys.executable, __file__, "--peers", str(args.peers.resolve()), "--sizes", args.sizes]
+    command += ["--layers"] * args.layers + ["--worker", lib, ",".join(map(str, cpus))]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    try:
+        return json.loads(run.stdout.splitlines()[-1])["rows"]
+    except (IndexError, KeyError, ValueError):
+        print(f"{lib}: {(run.stderr or run.stdout)[-300:]}", file=sys.stderr)
+        return []
+
+
+def table(args, gemm, threads):
+    """All libraries in turns: a row for each shape, with medians of the rounds, in GFLOP/s, and the FMA peak."""
+    cpus = [gemm.quietest_cpu()] if threads == 1 else sorted(os.sched_getaffinity(0))[:threads]
+    environment = dict(os.environ)
+    for name in ("OMP", "MKL", "OPENBLAS", "BLIS"):
+        environment[f"{name}_NUM_THREADS"] = str(threads)
+    rates, peak = {}, 0.0
+    libs = args.libs.split(",")
+    for _ in range(args.rounds):
+        for lib in list(libs):
+            gemm.wait_quiet(cpus, 20)
+            found = gemm.peaks(cpus, "fma")["fma_gflops"]
+            peak = max([peak] + [x["best"] for x in found if x["threads"] == threads])
+            rows = run_once(args, lib, cpus, environment)
+            if not rows:
+                libs.remove(lib)
+            for row in rows:
+                shape = (row["shape"], row["m"], row["n"], row["k"])
+                rates.setdefault(shape, {}).setdefault(lib, []).append(row["gflops"])
+    return peak, [
+        {"shape": shape, "m": m, "n": n, "k": k, "threads": threads,
+         "gflops": {lib: statistics.median(values) for lib, values in of_lib.items()}}
+        for (shape, m, n, k), of_lib in rates.items()
+    ]  # fmt: skip
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--peers", type=pathlib.Path, required=True)
@@ -53,45 +93,33 @@ def main():
     parser.add_argument("--libs", default="chainrule,xla,mkl,openblas,openblas-deb+")
     parser.add_argument("--sizes", default="512,1024")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--layers", action="store_true")
+    parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--worker", nargs=2)
     args = parser.parse_args()
-    peers = args.peers.resolve()
-    gemm = load_gemm(peers)
-    sizes = [int(size) for size in args.sizes.split(",")]
-    gemm.shapes = lambda: [(f"square {n}", n, n, n, 0, 0) for n in sizes]
+    gemm = load_gemm(args.peers.resolve())
+    layers = [shape for shape in gemm.shapes() if "->" in shape[0]] if args.layers else []
+    squares = [(f"square {n}", n, n, n, 0, 0) for n in map(int, args.sizes.split(","))]
+    gemm.shapes = lambda: squares + layers
     if args.worker:
         gemm.worker(args.worker[0], [int(cpu) for cpu in args.worker[1].split(",")])
         return
+    result = {"peak": {}, "rows": []}
     for threads in map(int, args.threads.split(",")):
-        cpus = [gemm.quietest_cpu()] if threads == 1 else sorted(os.sched_getaffinity(0))[:threads]
-        environment = dict(os.environ)
-        for name in ("OMP", "MKL", "OPENBLAS", "BLIS"):
-            environment[f"{name}_NUM_THREADS"] = str(threads)
-        rates, peak = {}, 0.0
-        for _ in range(args.rounds):
-            for lib in args.libs.split(","):
-                gemm.wait_quiet(cpus, 20)
-                found = gemm.peaks(cpus, "fma")["fma_gflops"]
-                peak = max([peak] + [x["best"] for x in found if x["threads"] == threads])
-                run = subprocess.run(
-                    [sys.executable, __file__, "--peers", str(peers), "--sizes", args.sizes, "--worker", lib,
-                     ",".join(map(str, cpus))], env=environment, capture_output=True, text=True)
-                try:
-                    rows = json.loads(run.stdout.splitlines()[-1])["rows"]
-                except (IndexError, KeyError, ValueError):
-                    print(f"{lib}: {(run.stderr or run.stdout)[-300:]}", file=sys.stderr)
-                    continue
-                for row in rows:
-                    rates.setdefault((row["m"], lib), []).append(row["gflops"])
+        peak, rows = table(args, gemm, threads)
+        result["peak"][threads] = peak
+        result["rows"] += rows
         print(f"{threads} thread(s), FMA peak {peak:.1f} GFLOP/s")
-        for size in sizes:
-            medians = {lib: statistics.median(rates[size, lib]) for lib in args.libs.split(",") if (size, lib) in rates}
-            own = medians.pop("chainrule", None)
-            best = max(medians, key=medians.get, default=None)
-            cells = "  ".join(f"{lib} {rate:.1f}" for lib, rate in medians.items())
+        for row in rows:
+            others = dict(row["gflops"])
+            own = others.pop("chainrule", None)
+            best = max(others, key=others.get, default=None)
             if own is not None and best is not None:
-                print(f"{size:5}  chainrule {own:.1f} ({100 * own / peak:.1f} % of peak, {own / medians[best]:.2f}x {best})  {cells}",
-                      flush=True)
+                cells = "  ".join(f"{lib} {rate:.1f}" for lib, rate in others.items())
+                print(f"{row['shape']:28} chainrule {own:.1f} ({100 * own / peak:.1f} % of peak, "
+                      f"{own / others[best]:.2f}x {best})  {cells}", flush=True)
+    if args.out:
+        args.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":
