@@ -31,6 +31,9 @@ elif ! "$python" -c 'import matplotlib' 2> /dev/null; then
       matplotlib contourpy cycler fonttools kiwisolver packaging pillow pyparsing python-dateutil six > "$build/pip.log" 2>&1 ||
     echo "matplotlib can't be installed (build/benchmarks/pip.log): the report has no pictures" >&2
 fi
+case $python in # the parts run in other folders
+  */*) python=$(cd "$(dirname "$python")" && pwd)/$(basename "$python") ;;
+esac
 export PEERS_PYTHON=$python
 export LD_LIBRARY_PATH=$root/build${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export CHAINRULE_LIBRARY=$root/build/libchainrule.so

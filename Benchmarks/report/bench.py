@@ -39,6 +39,8 @@ class Bench:
         peers = pathlib.Path(os.environ.get("PEERS") or ROOT / ".." / "shared" / "peers")
         self.peers_source = peers.resolve() if (peers / "run.py").is_file() else None
         self.log = None
+        git = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True)
+        self.commit = git.stdout.strip() or "unknown"
 
     def peers(self):
         """A copy of the peers' benchmark that may be written to; what it keeps (.cache) stays."""
@@ -104,7 +106,12 @@ class Bench:
 def measure(bench, name):
     """One part: its result, or why there is none, in a file."""
     start = time.time()
-    result = {"part": name, "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()), "quick": bench.quick}
+    result = {
+        "part": name,
+        "date": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
+        "quick": bench.quick,
+        "commit": bench.commit,
+    }
     (bench.build / "logs").mkdir(parents=True, exist_ok=True)
     with open(bench.build / "logs" / f"{name}.log", "w") as bench.log:
         try:

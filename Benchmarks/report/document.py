@@ -28,7 +28,7 @@ def machine(results, reasons):
         f"{found['memory_gib']} GiB; Linux {found['kernel']}.",
     )
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
-    lines += prose(f"Commit {found['commit']}. Versions: {versions}, Python {found['python']}.")
+    lines += prose(f"Versions: {versions}, Python {found['python']}.")
     networks = data(results, "networks")
     if networks:
         peaks = ", ".join(f"{value:.1f} GFLOP/s on {count}" for count, value in sorted(networks["fma_peak"].items()))
@@ -91,6 +91,26 @@ def memory(results, reasons):
             "after a tiny network has been trained (`peers/memory.py`).",
         ),
         *table(["workload", "threads", "all", "growth", "planned", "grown", "grown / planned"], rows),
+    ]
+
+
+def checkpointing(results, reasons):
+    found = data(results, "checkpointing")
+    if not found:
+        return []
+    rows = []
+    for row in found:
+        kept, best = row["kept"], row["segments"]
+        rows.append([row["workload"], row["threads"]])
+        for field, unit in (("activations", "MiB"), ("total", "MiB"), ("ms", "ms")):
+            rows[-1].append(f"{kept[field]:.1f} → {best[field]:.1f} {unit} ({best[field] / kept[field]:.2f})")
+    return [
+        *section(
+            "## Activation checkpointing",
+            "All kept → as many segments as take the least memory, in turns (`peers/checkpointing.py`): what training",
+            "plans for activations and in all, and the step.",
+        ),
+        *table(["workload", "threads", "activations", "all", "training step"], rows),
     ]
 
 
@@ -162,22 +182,22 @@ def parts(results):
             or result.get("missing")
             or (f"measured again, which failed: {result['again']}" if "again" in result else "")
         )
-        rows.append([name, result["date"], f"{result['seconds']} s", state])
+        rows.append([name, result["date"], result.get("commit", ""), f"{result['seconds']} s", state])
     total = sum(result["seconds"] for result in results.values())
     return [
         *section(
             "## The run",
             f"All parts together: {total // 60} min {total % 60} s.",
         ),
-        *table(["part", "at (UTC)", "took", ""], rows),
+        *table(["part", "at (UTC)", "commit", "took", ""], rows),
     ]
 
 
 QUICK = (
-    "Written by `make bench-quick`. Left out: of the eleven workloads all but iris and mnist-mlp, torch.compile, "
-    "scikit-learn and FANN beside them, the roofline; two of the four jobs and two threads there; all products from "
-    "Python but 512 x 512; of the catalog three kinds of four, all sizes but 2^16 elements, and two threads; memory of "
-    "all but iris; counted instructions, accuracy over seeds, bfloat16."
+    "Written by `make bench-quick`. Left out: of the eleven workloads all but iris and mnist-mlp, torch.compile,"
+    " scikit-learn and FANN beside them, the roofline; two of the four jobs and two threads there; all products from"
+    " Python but 512 x 512; of the catalog three kinds of four, all sizes but 2^16 elements, and two threads; memory"
+    " of all but iris; counted instructions, accuracy over seeds, bfloat16, checkpointing."
 )
 SECTIONS = (
     machine,
@@ -194,6 +214,7 @@ SECTIONS = (
     kernels.bfloat16,
     kernels.catalog,
     memory,
+    checkpointing,
     small_things,
 )
 
@@ -208,12 +229,14 @@ def quote(results):
         found = sorted(row[0] for count in (1, 2) for row in figures.ratios(networks, metric, count))
         return f"{found[0]:.2f} to {found[-1]:.1f} times (geometric mean {figures.geometric_mean(found):.2f})"
 
+    count = len(networks["workloads"])
     lines = prose(
-        f"On {own['cpus']} {'virtual ' if own['virtual'] else ''}CPUs of an {own['cpu']} (family {own['family']}, model",
-        f"{own['model']}), called from Python, at one thread and at two, the training steps of {len(networks['workloads'])}",
-        f"networks, from a linear regression to a transformer, are {over('train')} as fast as with the fastest of PyTorch,",
-        f"torch.compile, JAX and scikit-learn on each; single predictions are {over('infer1')} and large batches of them",
-        f"{over('inferN')} as fast as with the fastest of these and ONNX Runtime.",
+        f"On {own['cpus']} {'virtual ' if own['virtual'] else ''}CPUs of an {own['cpu']} (family {own['family']},",
+        f"model {own['model']}), called from Python, at one thread and at two, the training steps of",
+        f"{count} networks, from a linear regression to a transformer, are {over('train')} as fast as",
+        "with the fastest of PyTorch, torch.compile, JAX and scikit-learn on each; single predictions are",
+        f"{over('infer1')} and large batches of them {over('inferN')} as fast as with the fastest of these and",
+        "ONNX Runtime.",
     )
     return "\n".join(lines).strip()
 

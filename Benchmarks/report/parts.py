@@ -37,7 +37,6 @@ def machine(bench):
         versions[package] = first_line(bench.run(bench.python, "-c", code, accept=(0, 1)))
     for package in ("libfann2", "libopenblas0-pthread", "libblis4"):
         versions[package] = first_line(bench.run("dpkg-query", "-W", "-f", "${Version}", package, accept=(0, 1)))
-    commit = bench.run("git", "rev-parse", "--short", "HEAD", accept=(0, 128)).strip()
     return {
         "cpu": cpu.get("model name", platform.machine()),
         "family": cpu.get("cpu family"),
@@ -47,7 +46,6 @@ def machine(bench):
         "cache_kb": caches,
         "isa": [name for name in ("avx2", "fma", "avx512f", "avx512_bf16") if name in cpu.get("flags", "").split()],
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
-        "commit": commit,
         "kernel": platform.release().split("-")[0],
         "python": platform.python_version(),
         "versions": {name: version for name, version in versions.items() if version},
@@ -329,6 +327,17 @@ def bfloat16(bench):
     return texts
 
 
+def checkpointing(bench):
+    """What activation checkpointing saves, and what it costs."""
+    work = bench.peers()
+    bench.needs("cffi")
+    if "chainrule_trainer_set_checkpoint_segments" not in (bench.root / "Include" / "chainrule.h").read_text():
+        raise Missing("this version has no activation checkpointing")
+    if bench.quick:
+        raise Missing("left out of the quick run")
+    return bench.script("checkpointing.py", "--peers", work, cpus=bench.on(1))
+
+
 PARTS = {
     function.__name__: function
     for function in (
@@ -347,5 +356,6 @@ PARTS = {
         memory,
         seeds,
         bfloat16,
+        checkpointing,
     )
 }

@@ -55,7 +55,6 @@ def made_up(own=1.0):
             "isa": ["fma"],
             "memory_gib": 8,
             "cache_kb": {"L1": 32, "L2": 1024, "L3": 32768},
-            "commit": "abc",
             "kernel": "6",
             "python": "3",
             "versions": {"chainrule": "0.1.0"},
