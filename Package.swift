@@ -40,6 +40,15 @@ let kernelTargets: [Target] = levels.map { level in
         ])
 }
 
+// Products of bfloat16, which some CPUs of the level AVX-512 multiply in pairs.
+let pairTargets: [Target] = levels.count == 1 ? [] : [
+    .target(
+        name: "KernelsBF16", dependencies: ["KernelInterface", "CPUFeatures"],
+        swiftSettings: [
+            .define("AVX512"), .unsafeFlags(fast + ["-Xcc", "-march=x86-64-v4", "-Xcc", "-mavx512bf16"] + separate),
+        ])
+]
+
 // Handles are used by one call at a time (locks see to it), so the run-time check for overlapping
 // accesses would only cost time.
 let core: [SwiftSetting] = [
@@ -64,13 +73,13 @@ let package = Package(
     products: [
         .library(name: "chainrule", type: .dynamic, targets: ["ChainruleABI"])
     ],
-    targets: kernelTargets + [
+    targets: kernelTargets + pairTargets + [
         .systemLibrary(name: "CChainrule", path: "Include"),
         .target(name: "CPUFeatures"),
         .target(name: "KernelInterface", swiftSettings: [.unsafeFlags(separate)]),
         .target(
             name: "KernelDispatch",
-            dependencies: ["KernelInterface", "CPUFeatures"] + levels.map { .byName(name: $0.module) },
+            dependencies: ["KernelInterface", "CPUFeatures"] + (kernelTargets + pairTargets).map { .byName(name: $0.name) },
             swiftSettings: core + (levels.count > 1 ? [.define("VECTOR_LEVELS")] : [])),
         .testTarget(name: "KernelTests", dependencies: ["KernelDispatch", "KernelInterface"]),
         .testTarget(name: "GraphTests", dependencies: ["Graph", "Layers", "KernelDispatch", "Tensors"]),

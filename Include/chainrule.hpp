@@ -267,6 +267,14 @@ class Model : public Handle<chainrule_model, chainrule_model_free> {
     check(chainrule_model_set_outputs(get(), nodes.data(), nodes.size()));
   }
 
+  /// "float32" or "bfloat16": the numbers in which matrices are multiplied.
+  void set_compute(const std::string &compute) { check(chainrule_model_set_compute(get(), compute.c_str())); }
+  std::string compute() const {
+    const char *word = nullptr;
+    check(chainrule_model_get_compute(get(), &word));
+    return word;
+  }
+
   std::size_t input_count() const { return count(chainrule_model_input_count); }
   std::size_t output_count() const { return count(chainrule_model_output_count); }
   std::size_t parameter_count() const { return count(chainrule_model_parameter_count); }

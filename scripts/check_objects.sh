@@ -53,7 +53,7 @@ unusual() { # unusual <symbol> <object>
       inside && NF && ($1 !~ plain || $1 ~ /^movbe/ || /%[yz]mm/) { print $1 }' | sort -u | tr '\n' ' '
 }
 
-for module in KernelsAVX2 KernelsAVX512; do
+for module in KernelsAVX2 KernelsAVX512 KernelsBF16; do
   objects=("$folder/$module.build"/*.o)
   if [ ! -e "${objects[0]}" ]; then
     report "$module" "no object files in $folder/$module.build"

@@ -36,6 +36,16 @@ int32_t cr_cpu_level(void) {
 #endif
 }
 
+int32_t cr_has_bfloat16(void) {
+#if defined(__x86_64__)
+  const unsigned avx512_bf16 = 1u << 5;
+  unsigned a, b, c, d;
+  return cr_cpu_level() == 2 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && (a & avx512_bf16) != 0;
+#else
+  return 0;
+#endif
+}
+
 int32_t cr_allowed_cpus(void) {
   cpu_set_t set;
   return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;

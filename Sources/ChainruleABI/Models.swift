@@ -92,6 +92,29 @@ public func chainrule_model_set_outputs(
     }
 }
 
+@_cdecl("chainrule_model_set_compute") @implementation
+public func chainrule_model_set_compute(_ model: OpaquePointer?, _ compute: UnsafePointer<CChar>?) -> chainrule_status {
+    guarded("chainrule_model_set_compute") { () throws(ChainruleError) in
+        let model = try modelHandle(model).model
+        let word = try requiredText(compute, "compute")
+        guard let compute = Compute(word: word) else {
+            throw ChainruleError(.invalidArgument, "argument compute", expected: Compute.words, got: "\"\(word)\"")
+        }
+        try exclusively(model) { () throws(ChainruleError) in try model.setCompute(compute) }
+    }
+}
+
+@_cdecl("chainrule_model_get_compute") @implementation
+public func chainrule_model_get_compute(
+    _ model: OpaquePointer?, _ compute: UnsafeMutablePointer<UnsafePointer<CChar>?>?
+) -> chainrule_status {
+    guarded("chainrule_model_get_compute") { () throws(ChainruleError) in
+        let model = try modelHandle(model).model
+        let word = try model.withReadLock { model.compute.word }
+        try required(compute, "compute").pointee = UnsafeRawPointer(word.utf8Start).assumingMemoryBound(to: CChar.self)
+    }
+}
+
 private func nodeList(
     _ nodes: UnsafePointer<chainrule_node>?, _ count: Int, _ argument: StaticString
 ) throws(ChainruleError) -> [Int] {

@@ -10,6 +10,7 @@ public enum ModelFile {
     static let modelKey = "chainrule_model"
     static let typeKey = "chainrule_dtype"
     static let seedKey = "chainrule_seed"
+    static let computeKey = "chainrule_compute"
     static let outputsKey = "chainrule_outputs"
 
     public static func metadata(_ model: Model) -> [(String, String)] {
@@ -20,7 +21,7 @@ public enum ModelFile {
             (formatKey, "1"), (typeKey, model.type.name), (seedKey, String(model.seed)),
             (outputsKey, model.outputs.map { String(model.number(of: $0)) }.joined(separator: ",")),
             (modelKey, lines.joined(separator: "\n")),
-        ]
+        ] + (model.compute == .float32 ? [] : [(computeKey, "\(model.compute.word)")])
     }
 
     public static func tensors(_ model: Model) throws(ChainruleError) -> [(name: String, view: ArrayView)] {
@@ -48,6 +49,13 @@ public enum ModelFile {
             throw ChainruleError(.format, "the file's metadata", expected: "\(typeKey) and \(seedKey)", got: "something else")
         }
         let model = Model(type: type, seed: seed)
+        if let word = file.metadata[computeKey] {
+            guard let compute = Compute(word: word), compute == .float32 || type == .float32 else {
+                throw ChainruleError(
+                    .format, "the file's \(computeKey)", expected: "float32, or bfloat16 in a model of float32", got: "\"\(word)\"")
+            }
+            try model.setCompute(compute)
+        }
         for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let parts = line.split(separator: "\t", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)
             guard parts.count == 3, let inputs = integers(parts[1]) else {

@@ -34,7 +34,9 @@ extension PlanBuilder {
             let emitter = emitters[index]
             emitter.outputGradients = emitter.outputShapes.indices.map { $0 == 0 ? gradient : further[index]?[$0] }
             emitter.inputsNeedingGradient = node.inputs.map { needed[$0] }
+            program.roundsOperands = model.roundsOperands(index)
             node.layer.backward(emitter)
+            program.roundsOperands = false
             for parameter in node.parameters { reached.insert(parameter) }
             for (input, contribution) in zip(node.inputs, emitter.inputGradients) {
                 if let contribution { arriving[input].append(contribution) }

@@ -18,6 +18,8 @@ public final class Context: @unchecked Sendable {
     public let lock = ReaderLock()
     private let feeds: Feeds
     private var entries: [Entry] = []
+    /// What the plans are made for.
+    private var compute = Compute.float32
     private var current: Int?
     private var canGoBack = false
     private var hasGoneBack = false
@@ -35,6 +37,10 @@ public final class Context: @unchecked Sendable {
     }
 
     private func entry(batch: Int?, isTraining: Bool) throws(ChainruleError) -> Int {
+        if compute != model.compute {
+            for entry in entries { executor.unbind(entry.plan) }
+            (entries, current, compute) = ([], nil, model.compute)
+        }
         if let found = entries.firstIndex(where: { $0.batch == batch && $0.isTraining == isTraining }) {
             if entries[found].plan.needsScratch && !executor.hasScratchForTeam { try executor.bind(entries[found].plan) }
             return found

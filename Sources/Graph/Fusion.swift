@@ -59,6 +59,8 @@ extension Program {
     ) {
         let operands = operations[user].operands
         guard let function = UnaryFunction(rawValue: call.integers[0]) else { return }
+        // Rounded operands: other functions than these do not count denormal numbers as zeros.
+        if problem.roundsOperands && function != .relu && function != .identity { return }
         var problem = problem
         if kernel == .unaryForward, let result = operands.first(where: { $0.slot == 1 }) {
             problem.epilogue = .forward(function, call.scalars[0], call.scalars[1])

@@ -37,6 +37,7 @@ public final class Model: @unchecked Sendable {
     public private(set) var trainableBytes = 0
     /// Of the lists of sparse parameters' rows.
     public private(set) var rowsBytes = 0
+    public private(set) var compute = Compute.float32
     var numberOfLayers = 0
     /// First values of parameters that came with another model, by index.
     var givenValues: [Int: Storage] = [:]
@@ -62,6 +63,8 @@ public final class Model: @unchecked Sendable {
         let thread = cr_load_acquire_64(trainingThread)
         return thread == 0 || thread == UInt64(UInt(pthread_self()))
     }
+
+    public var isTraining: Bool { cr_load_acquire_64(trainingThread) != 0 }
 
     /// Some layer is computed by the host program.
     var hasCustomLayers: Bool { nodes.contains { CustomCatalog.registry[$0.kind] != nil } }
@@ -113,6 +116,13 @@ public final class Model: @unchecked Sendable {
             packed = try? PackedParameters(self)
         }
         return packed
+    }
+
+    func changeCompute(_ compute: Compute) {
+        self.compute = compute
+        predictors.clear()
+        packed = nil
+        triedPacking = false
     }
 
     private func prepareOnce() throws(ChainruleError) -> Storage {

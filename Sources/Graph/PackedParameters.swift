@@ -1,7 +1,8 @@
 // Weights kept packed from one prediction to the next. A matrix product gathers the columns of a wide
 // weight in panels before it uses them (Kernels/README.md); for a batch of a thousand samples that
 // is 3 % of the work, and reads more memory than everything else. A model that has been given no new
-// parameters since need not do it again.
+// parameters since need not do it again. Where products are those of numbers rounded to bfloat16, all weights of such
+// products are kept rounded.
 
 import KernelDispatch
 import KernelInterface
@@ -24,7 +25,8 @@ public final class PackedParameters: @unchecked Sendable {
         var bytes = 0
         for parameter in model.parameters where parameter.specification.isTransposed {
             let shape = parameter.specification.shape
-            let problem = MatrixMultiplyProblem(m: 1024, n: shape[0], k: shape[1], isDouble: model.isDouble)
+            var problem = MatrixMultiplyProblem(m: 1024, n: shape[0], k: shape[1], isDouble: model.isDouble)
+            problem.roundsOperands = model.roundsOperands(parameter.node)
             guard let packing = MatrixMultiplyPlan.packing(problem) else { continue }
             let weight = program.value(elements: parameter.elementCount, home: .block(.parameters, parameter.offset))
             let packed = program.value(bytes: packing.bytes, home: .block(.packed, bytes))

@@ -86,6 +86,7 @@ public final class PlanBuilder {
                 inputShapes: inputShapes, outputShapes: shapes, inputs: inputs, parameters: parameters, gradients: gradients, rows: rows,
                 randomState: randomState)
             program.node = index
+            program.roundsOperands = model.roundsOperands(index)
             do throws(ChainruleError) {
                 try node.layer.check(inputShapes, isTraining: request.isTraining)
             } catch {
@@ -101,6 +102,7 @@ public final class PlanBuilder {
             emitters.append(emitter)
             if outputs.contains(index) || request.keepsEverything { program.pin(emitter.output()) }
         }
+        program.roundsOperands = false
     }
 }
 

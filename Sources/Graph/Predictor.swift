@@ -19,6 +19,12 @@ public final class PredictorPool: @unchecked Sendable {
         return try Predictor(model)
     }
 
+    func clear() {
+        lock.lock()
+        idle = []
+        lock.unlock()
+    }
+
     func give(_ predictor: Predictor) {
         lock.lock()
         if idle.count < 64 { idle.append(predictor) }
@@ -62,11 +68,13 @@ final class Predictor: @unchecked Sendable {
         let builder = try PlanBuilder(model: model, request: PlanRequest(batch: batch))
         // Where indices are looked at, or functions of the host may refuse, nothing may be written to the caller before all were.
         let writesOutput = builder.program.checksIndices || model.hasCustomLayers ? model.outputs.map { _ in false } : builder.placeOutputs()
-        if batch > 64, packed == nil {
+        // Rounding a weight takes longer than multiplying it by a row.
+        let mayPack = batch > 64 || model.compute == .bfloat16
+        if mayPack, packed == nil {
             packed = model.packedParameters()
             executor.packed = packed?.storage
         }
-        if batch > 64, let packed { builder.program.packedOffsets = packed.offsets }
+        if mayPack, let packed { builder.program.packedOffsets = packed.offsets }
         let plan = try Plan(builder.program)
         try executor.bind(plan)
         if entries.count >= Predictor.keptPlans { executor.unbind(entries.removeFirst().plan) }

@@ -1,4 +1,5 @@
-// The kernels of this CPU, chosen once. CHAINRULE_CPU=baseline|avx2|avx512 forces a lower level.
+// The kernels of this CPU, chosen once. CHAINRULE_CPU=baseline|avx2|avx512 forces a lower level (avx512:
+// without AVX-512 BF16).
 
 import CPUFeatures
 import Glibc
@@ -7,6 +8,7 @@ import Kernels
 #if VECTOR_LEVELS
 import KernelsAVX2
 import KernelsAVX512
+import KernelsBF16
 #endif
 
 public enum CPULevel: Int, CaseIterable, Sendable {
@@ -33,11 +35,15 @@ public enum CPULevel: Int, CaseIterable, Sendable {
 public struct KernelSet: Sendable {
     public let level: CPULevel
     public let tileSizes: TileSizes
+    /// Kernels packPairs and multiplyPairs are there.
+    public let multipliesPairs: Bool
     private let kernels: [Kernel]
 
-    public init(level: CPULevel) {
+    /// - pairs: with what AVX-512 BF16 adds to the level AVX-512, where the CPU has it.
+    public init(level: CPULevel, pairs: Bool = true) {
         self.level = level
         #if VECTOR_LEVELS
+        multipliesPairs = pairs && level == .avx512 && cr_has_bfloat16() != 0 && KernelsBF16.addsInTurn()
         switch level {
         case .baseline:
             tileSizes = Kernels.tileSizes
@@ -47,9 +53,12 @@ public struct KernelSet: Sendable {
             kernels = KernelName.allCases.map { KernelsAVX2.kernel($0) }
         case .avx512:
             tileSizes = KernelsAVX512.tileSizes
-            kernels = KernelName.allCases.map { KernelsAVX512.kernel($0) ?? KernelsAVX2.kernel($0) }
+            kernels = KernelName.allCases.map { name in
+                KernelsBF16.kernel(name) ?? KernelsAVX512.kernel(name) ?? KernelsAVX2.kernel(name)
+            }
         }
         #else
+        multipliesPairs = false
         tileSizes = Kernels.tileSizes
         kernels = KernelName.allCases.map { Kernels.kernel($0) }
         #endif
@@ -60,12 +69,14 @@ public struct KernelSet: Sendable {
     /// The level in force: the highest one, or the one that CHAINRULE_CPU names if this CPU has it.
     public static let current: KernelSet = {
         var level = CPULevel.highest
+        var pairs = true
         if let text = getenv("CHAINRULE_CPU") {
             let wanted = String(cString: text)
             if let forced = CPULevel.allCases.first(where: { $0.name == wanted }), forced.rawValue <= level.rawValue {
                 level = forced
+                pairs = false
             }
         }
-        return KernelSet(level: level)
+        return KernelSet(level: level, pairs: pairs)
     }()
 }

@@ -48,6 +48,9 @@ public struct MatrixMultiplyProblem: Sendable {
     /// Adds the result to what C holds; not together with a function other than relu.
     public var accumulate = false
     public var epilogue = Epilogue.none
+    /// A and B are rounded to bfloat16 before they are multiplied, and denormal numbers count as zeros; not together
+    /// with float64, column sums, or a function other than relu. See RoundedProduct.swift.
+    public var roundsOperands = false
 
     /// Row-major, dense operands; `transposedA` and `transposedB` mean that the arrays hold the
     /// transposes, k x m and n x k.
@@ -72,6 +75,8 @@ public struct MatrixMultiplyPlan {
     public enum Role: Int, CaseIterable, Sendable {
         case a, b, c, bias, columnSums, saved, workspace, space
         case mean, variance, normWeight, normBias
+        /// A and B rounded, `roundedBytes` of the plan.
+        case roundedA, roundedB
     }
 
     public struct Step {
@@ -97,6 +102,10 @@ public struct MatrixMultiplyPlan {
     public var steps: [Step] = []
     /// The operand that each piece turns round before it multiplies. With `packing: .shared` a first step does that.
     public private(set) var turned: Role?
+    /// What the rounded operands take, 64-byte aligned.
+    public var roundedBytes = (a: 0, b: 0)
+
+    init() {}
 
     /// The other parameters than the problem are for tests and measurements.
     public init(
@@ -104,6 +113,12 @@ public struct MatrixMultiplyPlan {
         packRows: Bool? = nil, pieces: Int? = nil
     ) {
         guard problem.m > 0, problem.n > 0, problem.batchCount > 0 else { return }
+        if problem.roundsOperands && problem.k > 0 {
+            var isPrepared = false
+            if case .prepared = packing { isPrepared = true }
+            self = RoundedProduct(problem, kernels).plan(isPrepared: isPrepared)
+            return
+        }
         if problem.winogradTiles > 0 {
             planWinograd(problem)
             return
@@ -133,10 +148,14 @@ extension MatrixMultiplyPlan {
     }
 
     /// The step that packs a dense B for all products with it of more than 64 rows, and the bytes it
-    /// writes; nil where products read such a B as it lies.
+    /// writes; nil where products read such a B as it lies. Rounded operands: for products with any number of rows.
     public static func packing(
         _ problem: MatrixMultiplyProblem, kernels: KernelSet = .current
     ) -> (step: Step, bytes: Int)? {
+        if problem.roundsOperands { 
+            return problem.batchCount == 1 && problem.bColumnStride == 1 && problem.bRowStride == problem.n && problem.k > 0
+                ? RoundedProduct(problem, kernels).packing : nil
+        }
         guard problem.m > 64, problem.batchCount == 1, problem.bColumnStride == 1, problem.bRowStride == problem.n,
             problem.k > 0, problem.n * (problem.isDouble ? 8 : 4) >= MatrixMultiplyLayout.farApart
         else { return nil }

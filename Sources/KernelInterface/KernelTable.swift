@@ -7,6 +7,11 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case packColumns
     case smallProduct
     case narrowProduct
+    // Products of operands rounded to bfloat16; the last two where the CPU multiplies pairs of them
+    case roundMatrix
+    case multiplyRounded
+    case packPairs
+    case multiplyPairs
     // Convolutions
     case convolutionScatter
     case convolutionWeights
@@ -121,7 +126,7 @@ extension KernelName {
     /// Whether it works in its thread's scratch.
     public var needsScratch: Bool {
         switch self {
-        case .matrixMultiply, .recurrentForward, .recurrentBackward: true
+        case .matrixMultiply, .multiplyRounded, .packPairs, .multiplyPairs, .recurrentForward, .recurrentBackward: true
         case .convolutionScatter, .convolutionWeights, .depthwise, .depthwiseWeights: true
         case .winogradFilters, .winogradForward, .winogradGradient, .winogradGradientFinish: true
         case .attentionForward, .attentionBackward: true

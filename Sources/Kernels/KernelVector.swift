@@ -104,24 +104,6 @@ extension DoubleVector: KernelVector {
     @inline(__always) static func interleaveHigh(_ a: Self, _ b: Self) -> Self { cr_interleave_high_doubles(a, b) }
 }
 
-/// A kernel's view of its call: typed slots.
-struct Arguments {
-    let call: UnsafePointer<KernelCall>
-    @inline(__always) init(_ raw: UnsafeRawPointer) { call = raw.assumingMemoryBound(to: KernelCall.self) }
-    @inline(__always) var isDouble: Bool { call.pointee.isDouble }
-    @inline(__always) func input<T>(_ slot: Int, _: T.Type = T.self) -> UnsafePointer<T> {
-        UnsafePointer(call.pointee.pointers[slot].unsafelyUnwrapped.assumingMemoryBound(to: T.self))
-    }
-    @inline(__always) func output<T>(_ slot: Int, _: T.Type = T.self) -> UnsafeMutablePointer<T> {
-        call.pointee.pointers[slot].unsafelyUnwrapped.assumingMemoryBound(to: T.self)
-    }
-    @inline(__always) func has(_ slot: Int) -> Bool { call.pointee.pointers[slot] != nil }
-    @inline(__always) func integer(_ slot: Int) -> Int { call.pointee.integers[slot] }
-    @inline(__always) func scalar<T: BinaryFloatingPoint>(_ slot: Int, _: T.Type = T.self) -> T {
-        T(call.pointee.scalars[slot])
-    }
-}
-
 /// Element ranges of a flat array's pieces `begin..<end`.
 @inline(__always) func flatRange(_ begin: Int, _ end: Int, _ count: Int) -> Range<Int> {
     let low = begin * elementsPerPiece

@@ -16,6 +16,7 @@ public let tileSizes = TileSizes(rows: 4, vectors: 2, vectorBytes: 16)
 public func kernel(_ name: KernelName) -> Kernel? {
     switch name {
     case .matrixMultiply: matrixMultiplyKernel
+    case .multiplyRounded: multiplyRoundedKernel
     case .packColumns: packColumnsKernel
     case .smallProduct: smallProductKernel
     case .convolutionScatter: convolutionScatterKernel
@@ -57,6 +58,9 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .packColumns: packColumnsKernel
     case .smallProduct: smallProductKernel
     case .narrowProduct: narrowProductKernel
+    case .roundMatrix: roundMatrixKernel
+    case .multiplyRounded: multiplyRoundedKernel
+    case .packPairs, .multiplyPairs: noKernel
     case .convolutionScatter: convolutionScatterKernel
     case .convolutionWeights: convolutionWeightsKernel
     case .depthwise: depthwiseKernel
@@ -155,4 +159,7 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .bagWeightBackward: bagWeightBackwardKernel
     }
 }
+
+/// KernelsBF16 has it, or nobody: plans ask `KernelSet.multipliesPairs`.
+private let noKernel: Kernel = { _, _, _, _ in }
 #endif

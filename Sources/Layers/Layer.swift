@@ -121,6 +121,9 @@ public protocol Layer: LayerDescription {
     func backward(_ emit: Emitter)
 }
 
+/// A layer the operands of whose matrix products are rounded in models that compute in bfloat16.
+public protocol RoundingLayer: Layer {}
+
 extension Layer {
     public static var integerInputs: Set<String> { [] }
     public static var eitherInputs: Set<String> { [] }

@@ -4,7 +4,7 @@
 import KernelInterface
 import Tensors
 
-struct Linear: Layer {
+struct Linear: Layer, RoundingLayer {
     static let kind = "linear"
     static let className: String? = "Linear"
     static let documentation = "y = x W^T + b over the last dimension; weight [out_features, in_features], bias [out_features], parameters unless they are inputs"

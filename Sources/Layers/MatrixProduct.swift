@@ -36,6 +36,25 @@ extension Program {
         append(Operation(.matrixProduct(problem), operands))
     }
 
+    /// Makes a product one of rounded operands. The sums of B's columns are not products: they are taken beforehand.
+    func round(_ operation: inout Operation, _ problem: MatrixMultiplyProblem) {
+        var problem = problem
+        problem.roundsOperands = true
+        func operand(_ role: MatrixMultiplyPlan.Role) -> Operand? { operation.operands.first { $0.slot == role.rawValue } }
+        if problem.hasColumnSums, let b = operand(.b), let sums = operand(.columnSums) {
+            problem.hasColumnSums = false
+            let first = operations.count
+            sum(b.value, [problem.k, problem.n], over: [0], into: sums.value)
+            for index in first..<operations.count {
+                for place in operations[index].operands.indices {
+                    let value = operations[index].operands[place].value
+                    operations[index].operands[place].byteOffset += value == b.value ? b.byteOffset : value == sums.value ? sums.byteOffset : 0
+                }
+            }
+        }
+        operation.work = .matrixProduct(problem)
+    }
+
     /// A product's second matrix, if it is a weight that lies packed.
     private func packedWeight(_ operation: Operation, _ problem: MatrixMultiplyProblem) -> Value? {
         guard let b = operation.operands.first(where: { $0.slot == MatrixMultiplyPlan.Role.b.rawValue }),
@@ -69,14 +88,29 @@ extension Program {
             var plan = MatrixMultiplyPlan(problem, kernels: kernels, packing: packed == nil ? .automatic : .prepared)
             let turning = plan.turned.flatMap { turningPlan(operation, problem, $0, kernels) }
             if let turning { plan = turning }
-            let workspace = packed ?? (plan.workspaceBytes > 0 ? value(bytes: plan.workspaceBytes) : nil)
-            if turning != nil, let workspace { values[workspace.index].isPinned = true }
+            // Memory of the product's own, and whether it is written yet.
+            func room(_ bytes: Int, _ isPacked: Bool) -> (value: Value, isWritten: Bool)? {
+                if let packed, isPacked { return (packed, true) }
+                return bytes > 0 ? (value(bytes: bytes), false) : nil
+            }
+            var workspace = room(plan.workspaceBytes, !problem.roundsOperands)
+            var roundedA = room(plan.roundedBytes.a, false)
+            var roundedB = room(plan.roundedBytes.b, problem.roundsOperands)
+            if turning != nil, let workspace { values[workspace.value.index].isPinned = true }
             for (number, step) in plan.steps.enumerated() {
                 var operands: [Operand] = []
+                func add(_ slot: Int, _ room: inout (value: Value, isWritten: Bool)?) {
+                    guard let value = room?.value else { return }
+                    operands.append(Operand(slot, value, room?.isWritten == true ? .read : .write))
+                    room?.isWritten = true
+                }
                 for (role, slot) in step.operandSlots {
-                    if role == .workspace, let workspace {
-                        operands.append(Operand(slot, workspace, number == 0 && packed == nil ? .write : .read))
-                    } else if var operand = operation.operands.first(where: { $0.slot == role.rawValue }) {
+                    switch role {
+                    case .workspace: add(slot, &workspace)
+                    case .roundedA: add(slot, &roundedA)
+                    case .roundedB: add(slot, &roundedB)
+                    default:
+                        guard var operand = operation.operands.first(where: { $0.slot == role.rawValue }) else { continue }
                         operand.slot = slot
                         operands.append(operand)
                     }

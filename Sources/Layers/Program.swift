@@ -111,6 +111,8 @@ public final class Program {
     public private(set) var tables: [UnsafeMutableRawPointer] = []
     /// The node whose operations are being appended.
     public var node = 0
+    /// Whether the operands of the node's matrix products are rounded to bfloat16.
+    public var roundsOperands = false
     /// The part of the step they belong to.
     public var phase = Phase.forward
 
@@ -220,6 +222,7 @@ public final class Program {
 
     public func append(_ operation: Operation) {
         var operation = operation
+        if roundsOperands, case .matrixProduct(let problem) = operation.work { round(&operation, problem) }
         operation.node = node
         operation.phase = phase
         operations.append(operation)

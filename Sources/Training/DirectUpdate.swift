@@ -103,7 +103,7 @@ private struct DirectProduct {
 
     init?(_ operation: Operation, in program: Program) {
         guard operation.phase == .backward, case .matrixProduct(let problem) = operation.work, case .none = problem.epilogue,
-            !problem.accumulate, problem.batchCount == 1, problem.k <= 32, problem.m * problem.n >= 8192,
+            !problem.accumulate, !problem.roundsOperands, problem.batchCount == 1, problem.k <= 32, problem.m * problem.n >= 8192,
             problem.aRowStride == 1, problem.aColumnStride == problem.m, problem.bColumnStride == 1,
             problem.bRowStride == problem.n, problem.cRowStride == problem.n
         else { return nil }

@@ -104,7 +104,7 @@ extension Trainer {
     /// Whether a step with arrays of the same description may go straight to its plan: they were used
     /// in place (labels are checked and copied each time), and no other plan came between.
     public func canStepAgain(_ count: Int, hasWeights: Bool) -> Bool {
-        guard !hasWeights, current < entries.count, entries[current].key.isTraining else { return false }
+        guard !hasWeights, !isOutdated, current < entries.count, entries[current].key.isTraining else { return false }
         for slot in 0..<count {
             let view = views[slot]
             let isLabels = entries[current].expected[slot].labels != nil
@@ -115,7 +115,7 @@ extension Trainer {
         return true
     }
 
-    public var canRepeatStep: Bool { lastStep != nil }
+    public var canRepeatStep: Bool { lastStep != nil && !isOutdated }
 
     /// Points the last step's plan at an array of the caller.
     @inline(__always)

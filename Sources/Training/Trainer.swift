@@ -52,6 +52,8 @@ public final class Trainer: @unchecked Sendable {
     let hasFreeTargets: Bool
     private(set) var entries: [StepPlan] = []
     private(set) var current = 0
+    /// What the plans are made for.
+    private var compute = Compute.float32
     /// The plan of the last step, while it stays bound.
     var lastStep: StepPlan?
     private let cancelFlag: UnsafeMutablePointer<UInt32>
@@ -95,12 +97,21 @@ public final class Trainer: @unchecked Sendable {
     public func clearCancel() { cr_store_release_32(cancelFlag, 0) }
     var isCancelled: Bool { cr_load_acquire_32(cancelFlag) != 0 }
 
+    /// Forgets plans that were made for other products.
+    private func forgetOutdated() {
+        guard compute != model.compute else { return }
+        for entry in entries { executor.unbind(entry.plan) }
+        (entries, current, lastStep, compute) = ([], 0, nil, model.compute)
+    }
+    var isOutdated: Bool { compute != model.compute }
+
     func hasPlan(_ key: StepKey) -> Bool {
         (current < entries.count && entries[current].key == key) || entries.contains { $0.key == key }
     }
 
     /// The plan for a batch like this one, made if it isn't there yet.
     func plan(_ key: StepKey) throws(ChainruleError) -> StepPlan {
+        forgetOutdated()
         if current < entries.count && entries[current].key == key { return try ready(entries[current]) }
         if let found = entries.firstIndex(where: { $0.key == key }) {
             current = found

@@ -16,6 +16,7 @@ static void add_array(const chainrule_array *array) {
 }
 
 static int steps = 100;
+static const char *compute = "float32";
 
 /* Trains on labels and hashes the first weights, every loss, the last weights, and a prediction. */
 static void train(const char *name, chainrule_dtype dtype, const char *const layers[][2], int features, int classes,
@@ -32,6 +33,7 @@ static void train(const char *name, chainrule_dtype dtype, const char *const lay
   test_fill(x, (size_t)(rows * features), 1);
   test_fill_labels(labels, (size_t)rows, classes, 2);
   for (i = 0; layers[i][0] != NULL; i++) test_add(model, layers[i][0], layers[i][1]);
+  SUCCEEDS(chainrule_model_set_compute(model, compute));
   hash = test_parameter_hash(model);
   SUCCEEDS(chainrule_trainer_create(model, loss, optimizer, &trainer));
   SUCCEEDS(chainrule_trainer_set_seed(trainer, 5));
@@ -70,6 +72,10 @@ static const char *const formulas[][2] = {
     {"input", "shape=40"}, {"linear", "out_features=300"}, {"sin", ""}, {"mul", "value=0.5"}, {"exp", ""},
     {"add", "value=1"}, {"log", ""}, {"sqrt", ""}, {"pow", "value=1.5"}, {"abs", ""}, {"neg", ""},
     {"reshape", "shape=3,100"}, {"mean", "dim=1"}, {"linear", "out_features=9"}, {NULL, NULL}};
+
+static const char *const transformer[][2] = {
+    {"input", "shape=252"}, {"reshape", "shape=7,36"}, {"transformer_encoder_layer", "d_model=36 nhead=3 dim_feedforward=50 activation=gelu"},
+    {"flatten", ""}, {"linear", "out_features=11"}, {NULL, NULL}};
 
 static void fit_with_everything(void) {
   enum { ROWS = 300, FEATURES = 64 };
@@ -126,6 +132,10 @@ int main(int argc, char **argv) {
         "radam; 0.* adamax; 2.* adagrad; 5.* adadelta; 8.* rmsprop centered=true; 12.* asgd; *.bias lion");
   train("optimizers-float64", CHAINRULE_FLOAT64, zoo, 61, 16, 77, steps, "cross_entropy",
         "radam; 0.* adamax; 2.* adagrad; 5.* adadelta; 8.* rmsprop centered=true; 12.* asgd; *.bias lion");
+  compute = "bfloat16";
+  train("digits-bfloat16", CHAINRULE_FLOAT32, digits, 784, 10, 128, steps, "cross_entropy", "adam");
+  train("dropout-bfloat16", CHAINRULE_FLOAT32, with_dropout, 300, 13, 37, steps, "cross_entropy", "sgd lr=0.05 momentum=0.9");
+  train("transformer-bfloat16", CHAINRULE_FLOAT32, transformer, 7 * 36, 11, 19, steps, "cross_entropy", "adam");
   fit_with_everything();
   return test_case_failures == 0 ? 0 : 1;
 }

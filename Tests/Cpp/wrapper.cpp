@@ -183,6 +183,9 @@ void files() {
   model.save(path);
   Model loaded = Model::load(path);
   loaded.initialize(4);
+  loaded.set_compute("bfloat16");
+  EXPECT(loaded.compute() == "bfloat16");
+  loaded.set_compute("float32");
   loaded.load_parameters(path);
   EXPECT(loaded.serialize() == model.serialize());
   std::remove(path.c_str());

@@ -183,6 +183,7 @@ CR_INLINE void cr_store_all_floats(float *p, cr_floats v) { __builtin_memcpy(p, 
 CR_INLINE void cr_store_all_doubles(double *p, cr_doubles v) { __builtin_memcpy(p, &v, sizeof v); }
 
 #include "CPUVectors.h"
+#include "CPUBFloat16.h"
 
 CR_INLINE void cr_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
 /* Into the second-level cache. */

@@ -5,7 +5,7 @@
 import KernelInterface
 import Tensors
 
-struct MultiheadAttention: Layer {
+struct MultiheadAttention: Layer, RoundingLayer {
     static let kind = "multihead_attention"
     static let className: String? = "MultiheadAttention"
     static let documentation =

@@ -4,7 +4,7 @@ import KernelDispatch
 import KernelInterface
 import Tensors
 
-struct Bilinear: Layer {
+struct Bilinear: Layer, RoundingLayer {
     static let kind = "bilinear"
     static let className: String? = "Bilinear"
     static let documentation = "y_k = x1^T W_k x2 + b_k over the last dimensions; weight [out_features, in1_features, in2_features], bias [out_features]"

@@ -4,7 +4,7 @@ import KernelDispatch
 import KernelInterface
 import Tensors
 
-struct Matmul: Layer {
+struct Matmul: Layer, RoundingLayer {
     static let kind = "matmul"
     static let documentation = "the matrix product of two inputs over their last two dimensions; leading ones broadcast"
     static let inputCount = 2...2

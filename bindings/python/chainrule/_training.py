@@ -54,6 +54,7 @@ class Training:
     #: Kept for the functions that it may name.
     _schedule: Optional[Schedule] = None
     output_shapes: Any
+    compute: Any
     _steps: dict[Any, Any]
     optimizer: Optional[Optimizer] = None
     metrics: tuple[str, ...] = ()
@@ -69,6 +70,7 @@ class Training:
         seed: Optional[int] = None,
         schedule: Union[str, Schedule, Callable[[int, float], float], None] = None,
         checkpoint_segments: Union[int, str] = 0,
+        compute: Optional[str] = None,
     ) -> None:
         """Says how the model is trained, and forgets any earlier training state.
 
@@ -87,7 +89,8 @@ class Training:
         ``larger_is_better`` are read from either. ``seed`` is of dropout and shuffling; the default is the
         model's. ``schedule`` sets the learning rate from step to step: cr.CosineAnnealingLR(T_max=100, per="step",
         warmup=500), its text "cosine T_max=100 per=step warmup=500", or a function of the number of epochs and the
-        first rate that returns the rate.
+        first rate that returns the rate. ``compute`` sets ``model.compute``: "bfloat16" rounds the operands of matrix
+        products, forward and backward; None leaves it as it is.
 
         ``checkpoint_segments``: activation checkpointing, as torch.utils.checkpoint.checkpoint_sequential does it.
         The model is cut into about so many parts, of which only what crosses the borders is kept for the backward
@@ -106,6 +109,8 @@ class Training:
             if segments != 0:
                 raise ValueError("checkpoint_segments need a loss of the library; this one is a Python function")
             custom = CustomTraining(self, loss, optimizer, names, seed)
+            if compute is not None:
+                self.compute = compute
             self._adopt_training(loss, optimizer, names, (), custom, None)
             return
         texts = loss_texts(loss)
@@ -120,6 +125,8 @@ class Training:
         if schedule is not None:
             schedule = as_schedule(schedule)
             check(lib.chainrule_trainer_set_schedule(owner.handle, c_text(schedule.text)))
+        if compute is not None:
+            self.compute = compute
         self._adopt_training(loss, optimizer, names, texts, None, owner)
         self._schedule = schedule
 
