@@ -18,6 +18,8 @@ static void data(void) {
   for (i = 0; i < LARGEST; i++) long_labels[i] = labels[i], weights[i] = 1 + (float)(i % 3);
 }
 
+static const char *compute = "float32";
+
 /* 1000 steps after two to warm up; with a second batch size in turn if other_rows is not 0. */
 static void count_steps(chainrule_dtype dtype, const char *loss, const char *optimizer, chainrule_array in,
                         chainrule_array out, const chainrule_array *weight, int64_t other_rows) {
@@ -34,6 +36,7 @@ static void count_steps(chainrule_dtype dtype, const char *loss, const char *opt
   test_add(model, "linear", "out_features=256");
   test_add(model, "gelu", "");
   test_add(model, "linear", "out_features=10");
+  SUCCEEDS(chainrule_model_set_compute(model, compute));
   REQUIRE_OK(chainrule_trainer_create(model, loss, optimizer, &trainer));
   small_in.shape[0] = small_out.shape[0] = other_rows;
   for (i = 0; i < 3; i++) {
@@ -65,6 +68,12 @@ static void steps_in_place(void) {
   data();
   for_each_thread_count(CHAINRULE_FLOAT32, "cross_entropy", "adam", chainrule_matrix(x, 64, FEATURES),
                         chainrule_labels(labels, 64), NULL, 0);
+}
+
+static void steps_of_bfloat16(void) {
+  compute = "bfloat16";
+  steps_in_place();
+  compute = "float32";
 }
 
 static void steps_with_two_batch_sizes(void) {
@@ -207,10 +216,10 @@ static void memory_is_as_told(void) {
   static const int64_t moments[4] = {0, 1, 2, 2};
   int i, type;
   data();
-  for (type = 0; type < 2; type++)
+  for (type = 0; type < 3; type++)
     for (i = 0; i < 4; i++) {
-      int64_t before = interpose_held, size = type ? 8 : 4, parameters, held;
-      chainrule_model *model = test_model(dtypes[type], 1);
+      int64_t before = interpose_held, size = type == 1 ? 8 : 4, parameters, held;
+      chainrule_model *model = test_model(dtypes[type % 2], 1);
       chainrule_trainer *trainer = NULL;
       chainrule_memory memory;
       chainrule_array in = chainrule_matrix(x, LARGEST, FEATURES), out = chainrule_labels(labels, LARGEST);
@@ -220,6 +229,7 @@ static void memory_is_as_told(void) {
       test_add(model, "linear", "out_features=700");
       test_add(model, "tanh", "");
       test_add(model, "linear", "out_features=10");
+      if (type == 2) SUCCEEDS(chainrule_model_set_compute(model, "bfloat16"));
       parameters = (100 * 700 + 700 + 700 * 700 + 700 + 700 * 10 + 10) * size;
       REQUIRE_OK(chainrule_trainer_create(model, "cross_entropy", optimizers[i], &trainer));
       memory = asked(trainer, LARGEST);
@@ -329,6 +339,7 @@ static void refused_arrays_keep_plans(void) {
 int main(void) {
   TEST_MAIN("allocation");
   RUN(steps_in_place);
+  RUN(steps_of_bfloat16);
   RUN(steps_with_two_batch_sizes);
   RUN(steps_that_convert);
   RUN(steps_on_strided_data);

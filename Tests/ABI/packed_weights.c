@@ -8,13 +8,18 @@ enum { MANY = 70, INPUTS = 12, WIDE = 1100, OUTPUTS = 1030 };
 static float x[MANY * INPUTS], y[MANY * OUTPUTS], all[MANY * OUTPUTS], before[MANY * OUTPUTS];
 static chainrule_array in, out, prediction;
 
+static const char *compute = "float32";
+
 static chainrule_model *wide_model(void) {
+  chainrule_model *made;
   test_fill(x, MANY * INPUTS, 1);
   test_fill(y, MANY * OUTPUTS, 2);
   in = chainrule_matrix(x, MANY, INPUTS);
   out = chainrule_matrix(y, MANY, OUTPUTS);
   prediction = chainrule_matrix(all, MANY, OUTPUTS);
-  return test_mlp(CHAINRULE_FLOAT32, 5, INPUTS, WIDE, OUTPUTS, "tanh");
+  made = test_mlp(CHAINRULE_FLOAT32, 5, INPUTS, WIDE, OUTPUTS, "tanh");
+  SUCCEEDS(chainrule_model_set_compute(made, compute));
+  return made;
 }
 
 /* All rows at once give other numbers than the last time, and the bits that each row gives alone. */
@@ -108,11 +113,19 @@ static void several_threads(void) {
   chainrule_model_free(shared);
 }
 
+/* Weights that lie rounded to bfloat16, for any number of rows. */
+static void rounded_weights(void) {
+  compute = "bfloat16";
+  every_writer();
+  several_threads();
+}
+
 int main(void) {
   TEST_MAIN("packed_weights");
   if (!test_make_folder()) return 2;
   RUN(every_writer);
   RUN(several_threads);
+  RUN(rounded_weights);
   test_remove_folder();
   return test_finish();
 }
