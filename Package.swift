@@ -55,7 +55,8 @@ let core: [SwiftSetting] = [
     .unsafeFlags(["-enforce-exclusivity=unchecked", "-Xfrontend", "-disable-reflection-metadata"] + separate)
 ]
 
-// What works when a plan is made and when files are read: small rather than unrolled.
+// What works when a plan is made and when files are read: small rather than unrolled. (The few functions of it that a
+// step goes through ask for speed themselves.)
 let coreSmall: [SwiftSetting] = core + (isQuick ? [] : [.unsafeFlags(["-Osize"])])
 
 // What scripts/build_library.sh asks for, 1.8 MB less: the standard library's object file with leave to drop what
@@ -106,7 +107,7 @@ let package = Package(
                 "KernelDispatch", "CPUFeatures",
             ],
             exclude: ["exports.map", "sections.ld"],
-            swiftSettings: core,
+            swiftSettings: coreSmall,
             linkerSettings: [
                 .unsafeFlags([
                     "-static-stdlib", "-use-ld=lld", "-Xlinker", "--icf=all",

@@ -25,6 +25,7 @@ func exclusively<T>(_ context: Context, _ body: () throws(ChainruleError) -> T) 
     return try body()
 }
 
+@_optimize(speed)
 @_cdecl("chainrule_context_forward") @implementation
 public func chainrule_context_forward(
     _ context: OpaquePointer?, _ inputs: UnsafePointer<chainrule_array>?, _ training: Int32
@@ -53,6 +54,7 @@ public func chainrule_context_output(
     }
 }
 
+@_optimize(speed)
 @_cdecl("chainrule_context_backward") @implementation
 public func chainrule_context_backward(
     _ context: OpaquePointer?, _ output_gradients: UnsafePointer<chainrule_array>?

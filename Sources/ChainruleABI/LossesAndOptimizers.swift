@@ -108,6 +108,7 @@ public func chainrule_optimizer_create(
 @_cdecl("chainrule_optimizer_free") @implementation
 public func chainrule_optimizer_free(_ optimizer: OpaquePointer?) { release(optimizer, OptimizerHandle.self) }
 
+@_optimize(speed)
 @_cdecl("chainrule_optimizer_step") @implementation
 public func chainrule_optimizer_step(_ optimizer: OpaquePointer?, _ context: OpaquePointer?) -> chainrule_status {
     guarded("chainrule_optimizer_step") { () throws(ChainruleError) in

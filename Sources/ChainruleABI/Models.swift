@@ -219,6 +219,7 @@ public func chainrule_model_summary(
     }
 }
 
+@_optimize(speed)
 @_cdecl("chainrule_model_predict") @implementation
 public func chainrule_model_predict(
     _ model: OpaquePointer?, _ inputs: UnsafePointer<chainrule_array>?, _ outputs: UnsafePointer<chainrule_array>?

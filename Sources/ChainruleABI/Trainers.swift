@@ -152,6 +152,7 @@ public func chainrule_trainer_step_count(_ trainer: OpaquePointer?, _ count: Uns
     }
 }
 
+@_optimize(speed)
 @_cdecl("chainrule_trainer_step") @implementation
 public func chainrule_trainer_step(
     _ trainer: OpaquePointer?, _ x: UnsafePointer<chainrule_array>?, _ y: UnsafePointer<chainrule_array>?,
