@@ -92,27 +92,28 @@ extension Program {
     /// that write one value.
     private func cuts(_ count: Int, _ uses: UsesByValue, forward: Range<Int>) -> [Int] {
         // In front of an operation: bytes written for the backward pass, bytes that are read behind, values half written.
-        var kept = [Int](repeating: 0, count: forward.upperBound + 2)
-        var (crossing, open) = (kept, kept)
+        let sums = UnsafeMutableBufferPointer<(kept: Int, crossing: Int, open: Int)>.allocate(capacity: forward.upperBound + 2)
+        defer { sums.deallocate() }
+        sums.initialize(repeating: (0, 0, 0))
         for index in values.indices where uses[index].firstWrite >= 0 {
             let use = uses[index]
             let bytes = use.isKept ? 0 : values[index].byteCount
-            if use.readBack >= 0 { kept[use.firstWrite + 1] += bytes }
-            crossing[use.firstWrite + 1] += bytes
-            crossing[max(use.lastRead, use.firstWrite) + 1] -= bytes
-            open[use.firstWrite + 1] += 1
-            open[use.lastWrite + 1] -= 1
+            if use.readBack >= 0 { sums[use.firstWrite + 1].kept += bytes }
+            sums[use.firstWrite + 1].crossing += bytes
+            sums[max(use.lastRead, use.firstWrite) + 1].crossing -= bytes
+            sums[use.firstWrite + 1].open += 1
+            sums[use.lastWrite + 1].open -= 1
         }
-        for index in 1..<kept.count {
-            kept[index] += kept[index - 1]
-            crossing[index] += crossing[index - 1]
-            open[index] += open[index - 1]
+        for index in 1..<sums.count {
+            sums[index].kept += sums[index - 1].kept
+            sums[index].crossing += sums[index - 1].crossing
+            sums[index].open += sums[index - 1].open
         }
         var borders = [forward.lowerBound]
         for number in 1..<count {
             var (best, least) = (0, Int.max)
-            for cut in forward where cut > borders[number - 1] && open[cut] == 0 {
-                let price = crossing[cut] + abs(kept[cut] - kept[forward.upperBound] / count * number)
+            for cut in forward where cut > borders[number - 1] && sums[cut].open == 0 {
+                let price = sums[cut].crossing + abs(sums[cut].kept - sums[forward.upperBound].kept / count * number)
                 if price < least { (best, least) = (cut, price) }
             }
             if best == 0 { break }
