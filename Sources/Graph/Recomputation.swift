@@ -81,8 +81,8 @@ extension Program {
     /// Host functions are called once a step, and what lives outside of the arena changes once.
     private func mayRunAgain(_ index: Int) -> Bool {
         if case .custom = operations[index].work { return false }
-        for operand in operations[index].operands where operand.access == .write && values[root(operand.value).index].home != .arena {
-            return false
+        for operand in operations[index].operands where operand.access == .write {
+            if values[root(operand.value).index].home != .arena { return false }
         }
         return true
     }
@@ -136,7 +136,9 @@ extension Program {
         var chosen: [Int] = []
         for index in segment.reversed() {
             var isNeeded = false
-            for operand in operations[index].operands where operand.access == .write && uses[root(operand.value).index].isWanted { isNeeded = true }
+            for operand in operations[index].operands where operand.access == .write {
+                if uses[root(operand.value).index].isWanted { isNeeded = true }
+            }
             guard isNeeded else { continue }
             guard mayRunAgain(index) else { return }
             chosen.append(index)
@@ -153,7 +155,9 @@ extension Program {
             copies.append(operation)
             places.append(place)
         }
-        for index in place..<operations.count where operations[index].phase == .backward { rename(&operations[index], Int.max, uses) }
+        for index in place..<operations.count where operations[index].phase == .backward {
+            rename(&operations[index], Int.max, uses)
+        }
     }
 
     /// Gives an operation the values that were computed anew.

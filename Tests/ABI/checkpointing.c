@@ -74,8 +74,8 @@ static chainrule_model *recurrent(chainrule_dtype dtype) {
   int i;
   test_add(model, "input", "shape=16,8");
   for (i = 0; i < 4; i++) {
-    chainrule_node output = -1;
-    SUCCEEDS(chainrule_model_add(model, kinds[i], i == 2 ? "hidden_size=8 num_layers=2 dropout=0.2 bidirectional=true" : "hidden_size=16", &output));
+    chainrule_node output;
+    output = last_of(model, kinds[i], i == 2 ? "hidden_size=8 num_layers=2 dropout=0.2 bidirectional=true" : "hidden_size=16");
     SUCCEEDS(chainrule_model_add_node(model, "layer_norm", "normalized_shape=16", &output, 1, NULL));
   }
   test_add(model, "flatten", "");
@@ -136,7 +136,8 @@ static uint64_t steps(chainrule_trainer *trainer, const chainrule_array *in, con
 }
 
 /* Losses and parameters of a training with so many segments on so many threads, and the memory that is planned. */
-static uint64_t trained(int network, chainrule_dtype dtype, const char *optimizer, int64_t count, int threads, chainrule_memory *memory) {
+static uint64_t trained(int network, chainrule_dtype dtype, const char *optimizer, int64_t count, int threads,
+                        chainrule_memory *memory) {
   chainrule_model *model = networks[network].make(dtype);
   chainrule_trainer *trainer = NULL;
   chainrule_array in = input_of(network), out = chainrule_labels(labels, ROWS);
@@ -157,7 +158,8 @@ static uint64_t trained(int network, chainrule_dtype dtype, const char *optimize
 }
 
 static void the_same_bits_in_less_memory(void) {
-  static const char *const optimizers[] = {"adamw lr=0.01", "sgd lr=0.05 momentum=0.9 accumulate=2 clip_norm=0.5; *.bias frozen=true", "sgd lr=0.05"};
+  static const char *const optimizers[] = {
+      "adamw lr=0.01", "sgd lr=0.05 momentum=0.9 accumulate=2 clip_norm=0.5; *.bias frozen=true", "sgd lr=0.05"};
   int network, i, k;
   for (network = 0; network < 4; network++)
     for (i = 0; i < 4; i++) {
@@ -194,7 +196,6 @@ static void much_less_for_large_batches(void) {
       if (counts[k] < 0) CHECK_EQUAL(memory.activations, least);
       if (memory.activations < least) least = memory.activations;
     }
-    if (getenv("CR_DEV")) printf("%s %f\n", networks[network].name, (double)least / (double)plain);
     CHECK(least < plain / 4 * 3);
     chainrule_trainer_free(trainer);
     chainrule_model_free(model);
@@ -362,7 +363,8 @@ static void never_larger(void) {
 }
 
 static int64_t calls;
-static int32_t twice_shape(void *user, const char *attributes, const chainrule_array *inputs, size_t count, chainrule_array *output) {
+static int32_t twice_shape(void *user, const char *attributes, const chainrule_array *inputs, size_t count,
+                           chainrule_array *output) {
   (void)user, (void)attributes, (void)count;
   *output = inputs[0];
   return 0;

@@ -54,7 +54,8 @@ static inline chainrule_model *oracle_network(OracleCase *current, chainrule_nod
 }
 
 /* What "none" minimises: the sum of the outputs that are real, or of a function of each. 0 if there are none. */
-static inline int oracle_minimise(chainrule_model *model, const chainrule_node *outputs, int count, const char *const *functions, int depth) {
+static inline int oracle_minimise(chainrule_model *model, const chainrule_node *outputs, int count,
+                                  const char *const *functions, int depth) {
   chainrule_node pair[2], total = -1;
   chainrule_tensor_info info;
   int i, k;
