@@ -21,6 +21,7 @@ if [ -z "$python" ]; then
     else
       echo "   not installed, see build/benchmarks/pip.log: what needs them is left out" >&2
       python=python3
+      [ ! -x .venv/bin/python ] || python=$root/.venv/bin/python # the one of make test
     fi
   fi
 elif ! "$python" -c 'import matplotlib' 2> /dev/null; then

@@ -5,8 +5,8 @@
 The models are the oracle's cases (Tests/Oracle/cases), the largest for each kind, with as many samples as make its
 inputs hold so many elements. Kinds that only come together with others (max_unpool2d with its pooling) are measured
 with them, those whose PyTorch side is made for one number of samples with that one. Ratios are PyTorch's time over
-Chainrule's, medians of turns; the slowest come first. Each kind of the catalog has a time or a reason. --out: all
-of it as JSON.
+Chainrule's, medians of turns of two processes; the slowest come first. Each kind of the catalog has a time or a reason.
+--out: all of it as JSON.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import functools
 import importlib
 import json
 import math
+import multiprocessing
 import os
 import pathlib
 import statistics
@@ -139,19 +140,9 @@ def timed(body):
     return (time.perf_counter() - begin) / repeats
 
 
-def in_turns(bodies, turns):
-    """Medians of the bodies' seconds a call."""
-    samples = [[] for _ in bodies]
-    while len(samples[0]) < turns:
-        for body, values in zip(bodies, samples):
-            values.append(timed(body))
-        if len(samples[0]) == 3 and max(map(max, samples)) > LONG:
-            break
-    return [statistics.median(values) for values in samples]
-
-
-def measure(case, elements, turns):
-    """Seconds of PyTorch and of Chainrule."""
+def body_of(case, elements, library):
+    """Prepares a case and returns one pass of it, by PyTorch or by Chainrule."""
+    torch.manual_seed(0)
     inputs = inputs_of(case, elements)
     parameters = {
         name: value if isinstance(value, torch.Tensor) else torch.rand(value) * 2 - 1
@@ -159,23 +150,78 @@ def measure(case, elements, turns):
     }
     buffers = {name: value.float() if value.dtype.is_floating_point else value for name, value in case.buffers.items()}
     leaves = [value.requires_grad_(True) if value.dtype == torch.float32 else value for value in inputs]
-    trained = {name: value.requires_grad_(True) for name, value in parameters.items()}
+    values = {**{name: value.requires_grad_(True) for name, value in parameters.items()}, **buffers}
     modules = Modules(case)
-    seeds = [torch.rand(output.shape) for output in modules.compute(leaves, {**trained, **buffers})]
-    all_leaves = [*leaves, *trained.values(), *modules.parameters()]
-    given_values = {**trained, **buffers}
+    seeds = [torch.rand(output.shape) for output in modules.compute(leaves, values)]
+    if library == "chainrule":
+        node, given, slopes = Node(case, parameters), views(inputs), views([seed.float() for seed in seeds])
+        return lambda: node.run(given.pointer, slopes.pointer)
+    all_leaves = [*leaves, *values.values(), *modules.parameters()]
 
     def theirs():
         for leaf in all_leaves:
             leaf.grad = None
-        outputs = modules.compute(leaves, given_values)
+        outputs = modules.compute(leaves, values)
         pairs = [(output, seed) for output, seed in zip(outputs, seeds) if output.requires_grad]
         if pairs:
             torch.autograd.backward(*map(list, zip(*pairs)))
 
-    node = Node(case, parameters)
-    given, slopes = views(inputs), views([seed.float() for seed in seeds])
-    return in_turns([theirs, lambda: node.run(given.pointer, slopes.pointer)], turns)
+    return theirs
+
+
+def worker(library, threads, pipe):
+    """One library in a process of its own: what it is asked for are cases to prepare, and turns."""
+    torch.set_num_threads(threads if library == "torch" else 1)
+    check(lib.chainrule_set_num_threads(threads))
+    cases, body = largest_cases(), None
+    pipe.send(sorted(cases))
+    while request := pipe.recv():
+        if request == "turn":
+            pipe.send(timed(body))
+            continue
+        kind, elements = request
+        try:
+            body = body_of(cases[kind], elements, library)
+            body()
+            pipe.send("")
+        except Exception as error:  # a case whose PyTorch side is made for its number of samples
+            pipe.send((str(error).splitlines() or [type(error).__name__])[0][:90])
+
+
+class Pair:
+    """Both libraries, each in its process: threads of one that still wait for work would disturb the other's."""
+
+    def __init__(self, threads):
+        self.pause = 0.006 if threads > 1 else 0  # so long OpenMP's threads spin behind a parallel region
+        self.pipes = []
+        context = multiprocessing.get_context("spawn")
+        for library in ("torch", "chainrule"):
+            own, other = context.Pipe()
+            context.Process(target=worker, args=(library, threads, other), daemon=True).start()
+            self.pipes.append(own)
+        self.kinds = [pipe.recv() for pipe in self.pipes][0]
+
+    def ask(self, pipe, request):
+        pipe.send(request)
+        return pipe.recv()
+
+    def measure(self, kind, elements, turns):
+        """Seconds of a pass of PyTorch and of Chainrule, medians of the turns; raises where one can't."""
+        for pipe in self.pipes:
+            if reason := self.ask(pipe, (kind, elements)):
+                raise ValueError(reason)
+        samples = [[] for _ in self.pipes]
+        while len(samples[0]) < turns:
+            for pipe, values in zip(self.pipes, samples):
+                time.sleep(self.pause)
+                values.append(self.ask(pipe, "turn"))
+            if len(samples[0]) == 3 and max(map(max, samples)) > LONG:
+                break
+        return [statistics.median(values) for values in samples]
+
+    def end(self):
+        for pipe in self.pipes:
+            pipe.send(None)
 
 
 def catalog():
@@ -206,20 +252,18 @@ def largest_cases():
     return {**together, **{kind: case for kind, (_, case) in best.items()}}
 
 
-def rows_of(kind, case, options):
-    """A row for each size, or one with the case's own number of samples where others fail; and why they fail."""
+def rows_of(pair, kind, options):
+    """A row for each size, or one with the case's own number of samples (0) where others fail; and why they fail."""
     rows, reason = [], ""
     for elements in [*options.elements, 0]:
         if elements == 0 and rows:
             break
         try:
-            theirs, ours = measure(case, elements, options.turns)
-        except Exception as error:  # a case whose PyTorch side is made for its number of samples
-            reason = (str(error).splitlines() or [type(error).__name__])[0][:90]
+            theirs, ours = pair.measure(kind, elements, options.turns)
+        except ValueError as error:
+            reason = str(error)
             continue
-        size = elements or sum(math.prod(shape) for shape in map(shape_of, case.inputs))
-        rows.append({"kind": kind, "case": case.name, "elements": size, "threads": options.threads, "theirs": theirs,
-                     "ours": ours, "own_size": elements == 0})
+        rows.append({"kind": kind, "elements": elements, "threads": options.threads, "theirs": theirs, "ours": ours})
     return rows, reason
 
 
@@ -237,24 +281,23 @@ def main():
     parser.add_argument("--out", type=pathlib.Path)
     options = parser.parse_args()
     wanted = set(filter(None, options.kinds.split(",")))
-    torch.set_num_threads(options.threads)
-    check(lib.chainrule_set_num_threads(options.threads))
-    cases, rows, left = largest_cases(), [], {}
+    pair, rows, left = Pair(options.threads), [], {}
     kinds = [kind for kind in catalog() if not wanted or kind in wanted][:: options.every]
     for kind in kinds:
         if kind in HOLDERS:
             left[kind] = "holds values: there is nothing to compute"
-        elif kind not in cases:
+        elif kind not in pair.kinds:
             left[kind] = "no case in Tests/Oracle/cases"
         else:
-            found, reason = rows_of(kind, cases[kind], options)
+            found, reason = rows_of(pair, kind, options)
             rows += found
             if not found:
                 left[kind] = reason
-    print(f"{'kind':32} {'elements':>8} threads    PyTorch  Chainrule  ratio  case")
+    pair.end()
+    print(f"{'kind':32} {'elements':>8} threads    PyTorch  Chainrule  ratio")
     for row in sorted(rows, key=lambda row: row["theirs"] / row["ours"]):
         print(f"{row['kind']:32} {row['elements']:8} {row['threads']:7} {row['theirs'] * 1e6:8.1f}us "
-              f"{row['ours'] * 1e6:8.1f}us {row['theirs'] / row['ours']:6.2f}  {row['case']}")
+              f"{row['ours'] * 1e6:8.1f}us {row['theirs'] / row['ours']:6.2f}")
     ratios = [row["theirs"] / row["ours"] for row in rows]
     print(f"{len(ratios)} figures of {len(kinds) - len(left)} kinds, {sum(ratio < 1 for ratio in ratios)} slower than "
           f"PyTorch, geometric mean {math.exp(sum(map(math.log, ratios)) / max(1, len(ratios))):.2f}x")

@@ -124,10 +124,9 @@ def catalog(results, reasons):
     found = data(results, "catalog")
     if not found:
         return []
-    table_of, sizes = {}, sorted({row["elements"] for row in found["rows"] if not row.get("own_size")})
+    table_of, sizes = {}, sorted({row["elements"] for row in found["rows"]} - {0})
     for row in found["rows"]:
-        size = 0 if row.get("own_size") else row["elements"]
-        table_of.setdefault(row["kind"], {})[row["threads"], size] = row
+        table_of.setdefault(row["kind"], {})[row["threads"], row["elements"]] = row
     counts = threads_of(found["rows"])
     means = []
     for threads in counts:
@@ -140,7 +139,7 @@ def catalog(results, reasons):
             "## Each kind of the catalog, forward and backward",
             f"{len(table_of)} of the {found['all_kinds']} kinds beside PyTorch's operator",
             f"(`peers/catalog.py`); geometric mean {', '.join(means)}. The figures are PyTorch's time over",
-            "Chainrule's, with inputs of so many elements.",
+            "Chainrule's, each in a process of its own in turns, with inputs of so many elements.",
         ),
     ]
     lowest = {kind: min((row["theirs"] / row["ours"], key) for key, row in of.items()) for kind, of in table_of.items()}
@@ -174,7 +173,7 @@ def catalog(results, reasons):
                 kind,
                 *(
                     bold(times(row["theirs"] / row["ours"]), row["theirs"] / row["ours"] >= targets.UNDER)
-                    + ("°" if row.get("own_size") else "")
+                    + ("°" if row["elements"] == 0 else "")
                     if row
                     else "–"
                     for row in cells
