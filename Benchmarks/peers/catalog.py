@@ -277,7 +277,7 @@ def main():
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--kinds", default="")
     parser.add_argument("--every", type=int, default=1, help="only each so manieth kind")
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--out", type=pathlib.Path)
     options = parser.parse_args()
     wanted = set(filter(None, options.kinds.split(",")))

@@ -55,7 +55,7 @@ def machine(bench):
 def peers_run(bench, work, out, contenders, workloads, parts, threads):
     """The peers' run.py with Chainrule's adapter."""
     adapter = bench.root / "Benchmarks" / "peers" / "chainrule_adapter.py"
-    contenders = [*contenders, adapter.stem]
+    out.unlink(missing_ok=True)
     bench.run(
         bench.python,
         "run.py",
@@ -78,7 +78,7 @@ def peers_run(bench, work, out, contenders, workloads, parts, threads):
     return json.loads(out.read_text()) if out.exists() else None
 
 
-FROM_PYTHON = ["torch_eager", "torch_compile", "jax_jit", "sklearn_mlp", "onnxruntime_"]
+FROM_PYTHON = ["torch_eager", "torch_compile", "jax_jit", "sklearn_mlp", "onnxruntime_", "chainrule_adapter"]
 
 
 def prepare(bench):
@@ -111,7 +111,7 @@ def networks(bench):
     work = bench.peers()
     bench.needs("torch", "jax", "sklearn", "onnxruntime", "cffi")
     names = ["iris", "mnist-mlp"] if bench.quick else list(roofline.workloads(work))
-    contenders = ["torch_eager", "jax_jit", "onnxruntime_"] if bench.quick else FROM_PYTHON
+    contenders = ["torch_eager", "jax_jit", "onnxruntime_", "chainrule_adapter"] if bench.quick else FROM_PYTHON
     parts = "net" if bench.quick else "peaks,net"
     data = peers_run(bench, work, bench.build / "networks.json", contenders, names, parts, bench.threads)
     small = [name for name in names if name in ("linreg", "xor", "iris", "tabular")]
@@ -162,7 +162,7 @@ def product(bench):
         "--threads",
         ",".join(map(str, bench.threads)),
         "--libs",
-        "chainrule,xla,mkl,openblas,openblas-deb+",
+        "chainrule,xla,mkl,openblas",
     )
 
 
@@ -233,11 +233,7 @@ def catalog(bench):
     bench.needs("torch", "cffi")
     rows, result = [], {}
     for threads in bench.threads[: 1 if bench.quick else None]:
-        sizes = (
-            ["--elements", "65536", "--every", "4", "--turns", "3"]
-            if bench.quick
-            else ["--elements", "1024,65536,1048576"]
-        )
+        sizes = ["--elements", "65536", "--every", "4"] if bench.quick else ["--elements", "1024,65536,1048576"]
         result = bench.script(
             "catalog.py",
             "--threads",
@@ -254,11 +250,8 @@ def memory(bench):
     """Resident memory while training."""
     work = bench.peers()
     bench.needs("torch", "cffi")
-    rows = []
-    for threads in [1] if bench.quick else bench.threads:
-        names = ["--workloads", "iris"] if bench.quick else []
-        rows += bench.script("memory.py", "--peers", work, "--threads", threads, *names, cpus=bench.on(threads))
-    return rows
+    names = ["--workloads", "iris"] if bench.quick else []
+    return bench.script("memory.py", "--peers", work, *names, cpus=bench.on(1))
 
 
 def instructions(bench):
