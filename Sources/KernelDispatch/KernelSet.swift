@@ -64,6 +64,9 @@ public struct KernelSet: Sendable {
         #endif
     }
 
+    /// Whether convolutions may take Winograd's algorithm.
+    public var hasWinograd: Bool { level != .baseline }
+
     public subscript(_ name: KernelName) -> Kernel { kernels[name.rawValue] }
 
     /// The level in force: the highest one, or the one that CHAINRULE_CPU names if this CPU has it.

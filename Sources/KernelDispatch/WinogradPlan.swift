@@ -6,7 +6,7 @@ import KernelInterface
 extension MatrixMultiplyPlan {
     mutating func planWinograd(_ problem: MatrixMultiplyProblem) {
         let channels = problem.k / 9
-        workspaceBytes = Winograd.points * channels * Winograd.padded(problem.m) * 4
+        workspaceBytes = Winograd.points * Winograd.weightStep(outputs: problem.m, channels: channels) * 4
         var filters = KernelCall()
         filters.integers[0] = problem.m
         filters.integers[1] = channels

@@ -20,6 +20,9 @@ public enum Winograd {
         let parts = (count + most - 1) / most
         return (count + parts - 1) / parts
     }
+    /// From a point's values of the weights, [channels, outputs padded], to the next: not a power of two, which would
+    /// have all points share a set of the cache.
+    @inlinable public static func weightStep(outputs: Int, channels: Int) -> Int { channels * padded(outputs) + 16 }
     /// Rows are as long as whole vectors.
     @inlinable public static func padded(_ count: Int) -> Int { (count + 15) & ~15 }
 }

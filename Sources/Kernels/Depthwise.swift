@@ -92,6 +92,46 @@ private struct Plane<V: KernelMath> {
     }
 }
 
+/// The taps' sums of four vectors `down` apart.
+@inline(never)
+private func multiplyTaps<V: KernelMath>(
+    _ source: UnsafePointer<V.Scalar>, _ down: Int, _ weights: UnsafePointer<V.Scalar>, _ offsets: UnsafePointer<Int>, _ taps: Int,
+    _ first: V, _ result: UnsafeMutablePointer<V.Scalar>, _ resultDown: Int, _ count: Int
+) {
+    var (a, b, c, d) = (first, first, first, first)
+    for t in 0..<taps {
+        let w = V(repeating: weights[t])
+        let p = source + offsets[t]
+        a = V.fma(w, V.load(p), a)
+        b = V.fma(w, V.load(p + down), b)
+        c = V.fma(w, V.load(p + 2 * down), c)
+        d = V.fma(w, V.load(p + 3 * down), d)
+    }
+    a.store(result, count)
+    b.store(result + resultDown, count)
+    c.store(result + 2 * resultDown, count)
+    d.store(result + 3 * resultDown, count)
+}
+
+/// One row of results: four vectors at a time, then one.
+@inline(never)
+private func multiplyLine<V: KernelMath>(
+    _ source: UnsafePointer<V.Scalar>, _ weights: UnsafePointer<V.Scalar>, _ offsets: UnsafePointer<Int>, _ taps: Int, _ first: V,
+    _ result: UnsafeMutablePointer<V.Scalar>, _ width: Int
+) {
+    var x = 0
+    while x + 4 * V.lanes <= width {
+        multiplyTaps(source + x, V.lanes, weights, offsets, taps, first, result + x, V.lanes, V.lanes)
+        x += 4 * V.lanes
+    }
+    while x < width {
+        var a = first
+        for t in 0..<taps { a = V.fma(V(repeating: weights[t]), V.load(source + (offsets[t] + x)), a) }
+        a.store(result + x, min(V.lanes, width - x))
+        x += V.lanes
+    }
+}
+
 @inline(never)
 private func depthwise<V: KernelMath>(
     _: V.Type, _ call: Arguments, _ begin: Int, _ end: Int, _ scratch: UnsafeMutableRawPointer
@@ -100,6 +140,7 @@ private func depthwise<V: KernelMath>(
     let m = call.integer(0)
     let plane = Plane<V>(g, scratch)
     let width = g.positions[2]
+    let height = g.positions[1]
     for piece in begin..<end {
         plane.fill(g, call.input(0, V.Scalar.self) + piece * g.imageCount)
         for output in 0..<m {
@@ -108,33 +149,26 @@ private func depthwise<V: KernelMath>(
             let first = V(repeating: call.has(4) ? call.input(4, V.Scalar.self)[channel] : 0)
             var result = call.output(2, V.Scalar.self) + (piece * m + output) * g.positionCount
             for z in 0..<g.positions[0] {
-                for y in 0..<g.positions[1] {
-                    let source = UnsafePointer(plane.elements) + z * plane.deep + y * plane.down
+                let source = UnsafePointer(plane.elements) + z * plane.deep
+                if height >= 4 {
+                    // Four rows at once share the broadcast of a weight; the last four may overlap those before.
                     var x = 0
-                    // Two vectors at once share the broadcast of a weight.
-                    while x + 2 * V.lanes <= width {
-                        var a = first
-                        var b = first
-                        for t in 0..<g.taps {
-                            let w = V(repeating: weights[t])
-                            let p = source + (plane.offsets[t] + x)
-                            a = V.fma(w, V.load(p), a)
-                            b = V.fma(w, V.load(p + V.lanes), b)
-                        }
-                        a.store(result + x)
-                        b.store(result + (x + V.lanes))
-                        x += 2 * V.lanes
-                    }
                     while x < width {
-                        var a = first
-                        for t in 0..<g.taps {
-                            a = V.fma(V(repeating: weights[t]), V.load(source + (plane.offsets[t] + x)), a)
+                        let n = min(V.lanes, width - x)
+                        var y = 0
+                        while y < height {
+                            let row = min(y, height - 4)
+                            multiplyTaps(
+                                source + (row * plane.down + x), plane.down, weights, plane.offsets, g.taps, first,
+                                result + (row * width + x), width, n)
+                            y += 4
                         }
-                        a.store(result + x, min(V.lanes, width - x))
                         x += V.lanes
                     }
-                    result += width
+                } else {
+                    for y in 0..<height { multiplyLine(source + y * plane.down, weights, plane.offsets, g.taps, first, result + y * width, width) }
                 }
+                result += width * height
             }
         }
     }

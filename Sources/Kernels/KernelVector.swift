@@ -40,6 +40,8 @@ where Scalar: BinaryFloatingPoint & SIMDScalar, MaskStorage: SIMD {
     static func evens(_ a: Self, _ b: Self) -> Self
     /// Elements 1, 3, 5, ...
     static func odds(_ a: Self, _ b: Self) -> Self
+    /// a's lanes from the second on, then b's first.
+    static func following(_ a: Self, _ b: Self) -> Self
     /// The first half of the lanes, and the second, each lane with a zero behind it.
     var spreadLow: Self { get }
     var spreadHigh: Self { get }
@@ -70,6 +72,7 @@ extension FloatVector: KernelVector {
     @inline(__always) var root: Self { cr_root_floats(self) }
     @inline(__always) static func evens(_ a: Self, _ b: Self) -> Self { cr_evens_floats(a, b) }
     @inline(__always) static func odds(_ a: Self, _ b: Self) -> Self { cr_odds_floats(a, b) }
+    @inline(__always) static func following(_ a: Self, _ b: Self) -> Self { cr_following_floats(a, b) }
     @inline(__always) var spreadLow: Self { cr_spread_low_floats(self) }
     @inline(__always) var spreadHigh: Self { cr_spread_high_floats(self) }
     @inline(__always) static func interleaveLow(_ a: Self, _ b: Self) -> Self { cr_interleave_low_floats(a, b) }
@@ -98,6 +101,7 @@ extension DoubleVector: KernelVector {
     @inline(__always) var root: Self { cr_root_doubles(self) }
     @inline(__always) static func evens(_ a: Self, _ b: Self) -> Self { cr_evens_doubles(a, b) }
     @inline(__always) static func odds(_ a: Self, _ b: Self) -> Self { cr_odds_doubles(a, b) }
+    @inline(__always) static func following(_ a: Self, _ b: Self) -> Self { cr_following_doubles(a, b) }
     @inline(__always) var spreadLow: Self { cr_spread_low_doubles(self) }
     @inline(__always) var spreadHigh: Self { cr_spread_high_doubles(self) }
     @inline(__always) static func interleaveLow(_ a: Self, _ b: Self) -> Self { cr_interleave_low_doubles(a, b) }

@@ -65,10 +65,15 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .convolutionWeights: convolutionWeightsKernel
     case .depthwise: depthwiseKernel
     case .depthwiseWeights: depthwiseWeightsKernel
+    #if BASELINE
+    // No plan has them (`KernelSet.hasWinograd`): they would be a third as much code again.
+    case .winogradFilters, .winogradForward, .winogradGradient, .winogradGradientFinish: matrixMultiplyKernel
+    #else
     case .winogradFilters: winogradFiltersKernel
     case .winogradForward: winogradForwardKernel
     case .winogradGradient: winogradGradientKernel
     case .winogradGradientFinish: winogradGradientFinishKernel
+    #endif
     case .unfold: unfoldKernel
     case .fold: foldKernel
     case .poolForward: poolForwardKernel

@@ -11,6 +11,8 @@
 
 import KernelInterface
 
+#if !BASELINE
+
 @inline(__always) private func times(_ a: Float, _ x: FloatVector, plus y: FloatVector) -> FloatVector {
     FloatVector.fma(FloatVector(repeating: a), x, y)
 }
@@ -26,6 +28,35 @@ private enum Point {
     /// a2 * b2 and a2 + b2
     @inline(__always) static var product: Float { 1.265625 }
     @inline(__always) static var sum: Float { 2.8125 }
+}
+
+@inline(__always) func loadSix(_ p: UnsafePointer<Float>, _ step: Int) -> SixVectors {
+    [
+        FloatVector.load(p), FloatVector.load(p + step), FloatVector.load(p + 2 * step), FloatVector.load(p + 3 * step),
+        FloatVector.load(p + 4 * step), FloatVector.load(p + 5 * step),
+    ]
+}
+
+/// Rows of Bt, and of A.
+@inline(never) func winogradImageRow(_ row: Int) -> InlineArray<6, Float> {
+    let x: Float = row <= 2 ? Point.a : Point.b
+    let other: Float = row <= 2 ? Point.b2 : Point.a2
+    let sign: Float = row & 1 == 1 ? x : -x
+    switch row {
+    case 0: return [Point.product, 0, -Point.sum, 0, 1, 0]
+    case 5: return [0, Point.product, 0, -Point.sum, 0, 1]
+    default: return [0, -sign * other, -other, sign, 1, 0]
+    }
+}
+
+@inline(never) func winogradResultsRow(_ row: Int) -> InlineArray<6, Float> {
+    let x: Float = row <= 2 ? Point.a : Point.b
+    let sign: Float = row & 1 == 1 ? x : -x
+    switch row {
+    case 0: return [1, 0, 0, 0, 0, 0]
+    case 5: return [0, 0, 0, 1, 0, 0]
+    default: return [1, sign, x * x, sign * x * x, 0, 0]
+    }
 }
 
 typealias SixVectors = InlineArray<6, FloatVector>
@@ -117,19 +148,47 @@ struct TileRun {
     var place = 0
 }
 
-/// A block of tiles, counted through the rows and samples.
+/// A thread's scratch: the runs of a block of tiles, rows of an image that a run reads, the same with one array for
+/// each place in a tile, zeros for what is outside the image, and the rest.
+struct TileRoom {
+    let runs: UnsafeMutablePointer<TileRun>
+    let zeros: UnsafeMutablePointer<Float>
+    let rows: UnsafeMutablePointer<Float>
+    let places: UnsafeMutablePointer<Float>
+    let rest: UnsafeMutablePointer<Float>
+
+    @inline(__always) static var rowLength: Int { 4 * Winograd.gradientTiles + 80 }
+    @inline(__always) static var placeLength: Int { Winograd.gradientTiles + 32 }
+
+    @inline(__always) init(_ scratch: UnsafeMutableRawPointer) {
+        runs = scratch.assumingMemoryBound(to: TileRun.self)
+        zeros = (scratch + 4096).assumingMemoryBound(to: Float.self)
+        rows = zeros + TileRoom.rowLength
+        places = rows + 6 * TileRoom.rowLength
+        rest = places + 36 * TileRoom.placeLength
+        var i = 0
+        while i < TileRoom.rowLength {
+            FloatVector.zero.store(zeros + i)
+            i += FloatVector.lanes
+        }
+    }
+}
+
+/// A block of tiles, counted through rows and samples.
 struct TileBlock {
-    var runs = InlineArray<64, TileRun>(repeating: TileRun())
-    var count = 0
+    let runs: UnsafeMutablePointer<TileRun>
+    private(set) var count = 0
     let tiles: Int
     /// Vectors that hold them.
     let vectors: Int
 
-    init(_ g: ConvolutionSpace, first: Int, end: Int) {
+    @inline(never)
+    init(_ g: UnsafePointer<ConvolutionSpace>, _ room: TileRoom, first: Int, end: Int) {
+        runs = room.runs
         tiles = end - first
         vectors = (tiles + FloatVector.lanes - 1) / FloatVector.lanes
-        let across = g.tilesAcross
-        let down = g.tilesDown
+        let across = g.pointee.tilesAcross
+        let down = g.pointee.tilesDown
         let row = first / across
         var run = TileRun()
         run.sample = row / down
@@ -150,38 +209,17 @@ struct TileBlock {
     }
 }
 
-/// Buffers of a thread in its scratch, in elements: rows of an image that a run of tiles reads, the same with one
-/// array for each place in a tile, and zeros for what is outside the image.
-struct TileRoom {
-    let rows: UnsafeMutablePointer<Float>
-    let places: UnsafeMutablePointer<Float>
-    let zeros: UnsafeMutablePointer<Float>
-    let rest: UnsafeMutablePointer<Float>
-
-    @inline(__always) static var rowLength: Int { 4 * Winograd.gradientTiles + 80 }
-    @inline(__always) static var placeLength: Int { Winograd.gradientTiles + 32 }
-
-    init(_ scratch: UnsafeMutableRawPointer) {
-        zeros = scratch.assumingMemoryBound(to: Float.self)
-        rows = zeros + TileRoom.rowLength
-        places = rows + 6 * TileRoom.rowLength
-        rest = places + 36 * TileRoom.placeLength
-        var i = 0
-        while i < TileRoom.rowLength {
-            FloatVector.zero.store(zeros + i)
-            i += FloatVector.lanes
-        }
-    }
-}
-
-/// The rows of a plane that a run of tiles reads.
+/// The part of a plane that a run of tiles reads; what is outside it is zero.
 struct RunRows {
-    /// At the run's first column, which may lie outside.
-    var rows: InlineArray<6, UnsafePointer<Float>>
-    /// Columns, of them those that lie inside.
+    /// Columns, of them those inside; the first column is the run's.
     let width: Int
     let low: Int
     let high: Int
+    private let plane: UnsafePointer<Float>
+    private let zeros: UnsafePointer<Float>
+    private let y: Int
+    private let height: Int
+    private let size: Int
 
     /// - height, size: of the plane  - side: of what a tile reads  - padding: before the plane's first element
     @inline(__always) init(
@@ -191,40 +229,24 @@ struct RunRows {
         let x = 4 * run.x - padding.x
         width = 4 * run.count + side - 4
         low = max(0, -x)
-        high = max(low, min(width, size - x))
-        rows = InlineArray(repeating: zeros)
-        for k in 0..<side {
-            let y = 4 * run.y + k - padding.y
-            if y >= 0 && y < height { rows[k] = plane + (y * size + x) }
-        }
+        high = min(width, size - x)
+        y = 4 * run.y - padding.y
+        self.plane = plane + x
+        self.zeros = zeros
+        self.height = height
+        self.size = size
     }
 
-    /// Calls body with columns of all rows, a vector at a time, zeros where they are outside.
-    @inline(__always) func forEachVector(
-        side: Int, clear: (Int) -> Void, _ body: (_ column: Int, _ columns: SixVectors) -> Void
-    ) {
-        if low > 0 { clear(0) }
-        var x = low
-        var columns = SixVectors(repeating: FloatVector.zero)
-        while x + FloatVector.lanes <= high {
-            for k in 0..<side { columns[k] = FloatVector.load(rows[k] + x) }
-            body(x, columns)
-            x += FloatVector.lanes
-        }
-        if x < high {
-            for k in 0..<side { columns[k] = FloatVector.load(rows[k] + x, high - x) }
-            body(x, columns)
-            x += FloatVector.lanes
-        }
-        while x < width {
-            clear(x)
-            x += FloatVector.lanes
-        }
+    @inline(__always) subscript(_ k: Int) -> UnsafePointer<Float> {
+        y + k >= 0 && y + k < height ? plane + (y + k) * size : zeros
     }
+
+    /// Of a vector of columns, those inside.
+    @inline(__always) func inside(_ x: Int) -> Int { max(0, min(FloatVector.lanes, high - x)) }
 }
 
 /// Element j of tile t is row[4 t + j]: places[j] gets it at `place` + t, for four j or (`side` 6) six.
-@inline(__always)
+@inline(never)
 func spreadTiles(
     _ row: UnsafePointer<Float>, _ places: UnsafeMutablePointer<Float>, place: Int, count: Int, side: Int
 ) {
@@ -238,20 +260,18 @@ func spreadTiles(
         let (c, d) = (V.load(p + 2 * V.lanes), V.load(p + 3 * V.lanes))
         let (evens1, evens2) = (V.evens(a, b), V.evens(c, d))
         let (odds1, odds2) = (V.odds(a, b), V.odds(c, d))
-        V.evens(evens1, evens2).store(to + t)
-        V.evens(odds1, odds2).store(to + length + t)
+        let first = V.evens(evens1, evens2)
+        let second = V.evens(odds1, odds2)
+        first.store(to + t)
+        second.store(to + length + t)
         V.odds(evens1, evens2).store(to + 2 * length + t)
         V.odds(odds1, odds2).store(to + 3 * length + t)
-        t += V.lanes
-    }
-    if side == 4 { return }
-    // Elements 4 and 5 are the next tile's first two.
-    to[count] = row[4 * count]
-    to[length + count] = row[4 * count + 1]
-    t = 0
-    while t < count {
-        V.load(to + t + 1).store(to + 4 * length + t)
-        V.load(to + length + t + 1).store(to + 5 * length + t)
+        if side > 4 {
+            // Elements 4 and 5 are the next tile's first two.
+            V.following(first, V.load(p + 4 * V.lanes)).store(to + 4 * length + t)
+            V.following(second, V.load(p + 4 * V.lanes + 1)).store(to + 5 * length + t)
+        }
         t += V.lanes
     }
 }
+#endif

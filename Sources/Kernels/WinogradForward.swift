@@ -15,6 +15,8 @@
 import CPUFeatures
 import KernelInterface
 
+#if !BASELINE
+
 private typealias V = FloatVector
 
 let winogradFiltersKernel: Kernel = { call, begin, end, scratch in
@@ -34,6 +36,7 @@ private func transformFilters(_ call: Arguments, _ output: Int, _ count: Int, _ 
     let channels = call.integer(1)
     let weights = call.input(0, Float.self) + output * channels * 9
     let row = Winograd.padded(call.integer(0))
+    let step = Winograd.weightStep(outputs: call.integer(0), channels: channels)
     let turned = scratch.assumingMemoryBound(to: Float.self)
     let values = call.output(6, Float.self) + output
     var channel = 0
@@ -44,14 +47,13 @@ private func transformFilters(_ call: Arguments, _ output: Int, _ count: Int, _ 
             to: turned)
         for c in 0..<block {
             let w = turned + c * 9 * V.lanes
-            var columns = InlineArray<3, SixVectors>(repeating: SixVectors(repeating: V.zero))
-            for x in 0..<3 {
-                columns[x] = winogradWeights(
-                    V.load(w + x * V.lanes), V.load(w + (3 + x) * V.lanes), V.load(w + (6 + x) * V.lanes))
-            }
+            let to = values + (channel + c) * row
+            let column0 = winogradWeights(V.load(w), V.load(w + 3 * V.lanes), V.load(w + 6 * V.lanes))
+            let column1 = winogradWeights(V.load(w + V.lanes), V.load(w + 4 * V.lanes), V.load(w + 7 * V.lanes))
+            let column2 = winogradWeights(V.load(w + 2 * V.lanes), V.load(w + 5 * V.lanes), V.load(w + 8 * V.lanes))
             for i in 0..<6 {
-                let u = winogradWeights(columns[0][i], columns[1][i], columns[2][i])
-                for j in 0..<6 { u[j].store(values + ((6 * i + j) * channels + channel + c) * row) }
+                let u = winogradWeights(column0[i], column1[i], column2[i])
+                for j in 0..<6 { u[j].store(to + (6 * i + j) * step) }
             }
         }
         channel += block
@@ -66,60 +68,68 @@ let winogradForwardKernel: Kernel = { call, begin, end, scratch in
 @inline(__always) private func pointStep(_ rows: Int) -> Int { rows * Winograd.tiles + 16 }
 
 private func winogradPiece(_ call: Arguments, _ piece: Int, _ scratch: UnsafeMutableRawPointer) {
-    let g = call.input(7, ConvolutionSpace.self).pointee
+    let space = call.input(7, ConvolutionSpace.self)
+    let g = space.pointee
     let parts = call.integer(2)
     let output = piece % parts * call.integer(1)
     let outputs = min(call.integer(1), call.integer(0) - output)
     let first = piece / parts * Winograd.tiles
-    let block = TileBlock(g, first: first, end: min(first + Winograd.tiles, g.samples * g.tilesDown * g.tilesAcross))
     let room = TileRoom(scratch)
+    let block = TileBlock(
+        space, room, first: first, end: min(first + Winograd.tiles, g.samples * g.tilesDown * g.tilesAcross))
     let image = room.rest
     let sums = image + Winograd.points * pointStep(Winograd.channels)
     let length = Winograd.part(g.channels, most: Winograd.channels)
     var channel = 0
     while channel < g.channels {
         let channels = min(length, g.channels - channel)
-        transformImage(g, call.input(1), block, room, channel: channel, channels: channels, to: image)
+        transformImage(space, call.input(1), block, room, channel: channel, channels: channels, to: image)
         multiplyPoints(
             call, image, channels: channels, sums, output: output, outputs: outputs, from: channel, of: g.channels,
             vectors: block.vectors)
         channel += channels
     }
-    finishTiles(call, g, block, sums, room, output: output, outputs: outputs)
+    finishTiles(call, space, block, sums, room, output: output, outputs: outputs)
 }
 
 @inline(never)
 private func transformImage(
-    _ g: ConvolutionSpace, _ image: UnsafePointer<Float>, _ block: borrowing TileBlock, _ room: TileRoom, channel: Int,
+    _ space: UnsafePointer<ConvolutionSpace>, _ image: UnsafePointer<Float>, _ block: TileBlock, _ room: TileRoom, channel: Int,
     channels: Int, to values: UnsafeMutablePointer<Float>
 ) {
+    let g = space.pointee
     let length = TileRoom.rowLength
-    let rows = room.rows
     let step = pointStep(Winograd.channels)
     for c in 0..<channels {
         for r in 0..<block.count {
             let run = block.runs[r]
             let plane = image + (run.sample * g.channels + channel + c) * g.imageCount
-            RunRows(
+            let from = RunRows(
                 run, plane, height: g.image[1], size: g.image[2], side: 6, padding: (g.padding[1], g.padding[2]),
-                zeros: room.zeros
-            ).forEachVector(side: 6, clear: { x in
-                for i in 0..<6 { V.zero.store(rows + i * length + x) }
-            }) { x, columns in
-                let d = winogradImage(columns)
-                for i in 0..<6 { d[i].store(rows + i * length + x) }
+                zeros: room.zeros)
+            let (row0, row1, row2, row3, row4, row5) = (from[0], from[1], from[2], from[3], from[4], from[5])
+            if from.low > 0 {
+                for i in 0..<6 { V.zero.store(room.rows + i * length) }
+            }
+            var x = from.low
+            while x < from.width {
+                let n = from.inside(x)
+                let d = winogradImage([
+                    V.load(row0 + x, n), V.load(row1 + x, n), V.load(row2 + x, n), V.load(row3 + x, n), V.load(row4 + x, n),
+                    V.load(row5 + x, n),
+                ])
+                for i in 0..<6 { d[i].store(room.rows + i * length + x) }
+                x += V.lanes
             }
             for i in 0..<6 {
                 spreadTiles(
-                    rows + i * length, room.places + 6 * i * TileRoom.placeLength, place: run.place, count: run.count, side: 6)
+                    room.rows + i * length, room.places + 6 * i * TileRoom.placeLength, place: run.place, count: run.count, side: 6)
             }
         }
         for i in 0..<6 {
             let from = room.places + 6 * i * TileRoom.placeLength
             for v in 0..<block.vectors {
-                var d = SixVectors(repeating: V.zero)
-                for j in 0..<6 { d[j] = V.load(from + j * TileRoom.placeLength + v * V.lanes) }
-                let u = winogradImage(d)
+                let u = winogradImage(loadSix(from + v * V.lanes, TileRoom.placeLength))
                 let to = values + 6 * i * step + c * Winograd.tiles + v * V.lanes
                 for j in 0..<6 { u[j].store(to + j * step) }
             }
@@ -135,6 +145,7 @@ private func multiplyPoints(
 ) {
     let row = Winograd.padded(call.integer(0))
     let weights = call.input(6, Float.self) + channel * row + output
+    let weightStep = Winograd.weightStep(outputs: call.integer(0), channels: all)
     let strips = (outputs + maximumRows - 1) / maximumRows
     let height = outputs / strips
     let taller = outputs - height * strips
@@ -153,7 +164,7 @@ private func multiplyPoints(
     s.tail = V.lanes
     s.addsPartial = channel > 0
     for point in 0..<Winograd.points {
-        let a = weights + point * all * row
+        let a = weights + point * weightStep
         s.b = UnsafeRawPointer(image + point * pointStep(Winograd.channels))
         var first = 0
         for strip in 0..<strips {
@@ -161,7 +172,7 @@ private func multiplyPoints(
             s.a = UnsafeRawPointer(a + first)
             // While a strip is multiplied, two lines of each channel of the next point's weights are fetched.
             let isNeeded = 32 * strip < outputs && point + 1 < Winograd.points
-            s.ahead = isNeeded ? UnsafeRawPointer(a + all * row + 32 * strip) : s.a
+            s.ahead = isNeeded ? UnsafeRawPointer(a + weightStep + 32 * strip) : s.a
             s.aheadRow = isNeeded ? 64 : 0
             s.aheadColumn = isNeeded ? s.aColumn : 0
             let target = sums + point * pointStep(Winograd.outputs) + first * Winograd.tiles
@@ -192,9 +203,10 @@ private struct Norm {
 
 @inline(never)
 private func finishTiles(
-    _ call: Arguments, _ g: ConvolutionSpace, _ block: borrowing TileBlock, _ sums: UnsafePointer<Float>, _ room: TileRoom,
+    _ call: Arguments, _ space: UnsafePointer<ConvolutionSpace>, _ block: TileBlock, _ sums: UnsafePointer<Float>, _ room: TileRoom,
     output: Int, outputs: Int
 ) {
+    let g = space.pointee
     let flags = MatrixMultiplyFlags(bits: call.integer(15))
     let isRelu = flags.has(MatrixMultiplyFlags.relu)
     let step = pointStep(Winograd.outputs)
@@ -205,14 +217,12 @@ private func finishTiles(
         let norm = Norm(call, channel)
         for v in 0..<block.vectors {
             let from = sums + o * Winograd.tiles + v * V.lanes
-            var columns = InlineArray<6, FourVectors>(repeating: FourVectors(repeating: V.zero))
             for j in 0..<6 {
-                var m = SixVectors(repeating: V.zero)
-                for i in 0..<6 { m[i] = V.load(from + (6 * i + j) * step) }
-                columns[j] = winogradResults(m)
+                let column = winogradResults(loadSix(from + j * step, 6 * step))
+                for r in 0..<4 { column[r].store(room.places + (6 * r + j) * V.lanes) }
             }
             for r in 0..<4 {
-                var y = winogradResults([columns[0][r], columns[1][r], columns[2][r], columns[3][r], columns[4][r], columns[5][r]])
+                var y = winogradResults(loadSix(room.places + 6 * r * V.lanes, V.lanes))
                 for x in 0..<4 {
                     y[x] += bias
                     if norm.isThere { y[x] = V.fma(y[x] - norm.mean, norm.factor, norm.shift) }
@@ -266,3 +276,4 @@ private func storeRow(_ call: Arguments, _ flags: MatrixMultiplyFlags, _ row: Un
             V.self, flags.function, call.scalar(0), call.scalar(1), UnsafePointer(to), call.input(5, Float.self) + place, to, count)
     }
 }
+#endif

@@ -16,6 +16,8 @@
 import CPUFeatures
 import KernelInterface
 
+#if !BASELINE
+
 private typealias V = FloatVector
 
 let winogradGradientKernel: Kernel = { call, begin, end, scratch in
@@ -34,7 +36,8 @@ let winogradGradientFinishKernel: Kernel = { call, begin, end, scratch in
 @inline(__always) private var pointStep: Int { Winograd.gradientChannels * Winograd.gradientTiles + 16 }
 
 private func gradientPiece(_ call: Arguments, _ piece: Int, _ scratch: UnsafeMutableRawPointer) {
-    let g = call.input(3, ConvolutionSpace.self).pointee
+    let space = call.input(3, ConvolutionSpace.self)
+    let g = space.pointee
     let outputParts = (call.integer(0) + call.integer(1) - 1) / call.integer(1)
     let channelParts = (g.channels + call.integer(2) - 1) / call.integer(2)
     let channel = piece % channelParts * call.integer(2)
@@ -52,7 +55,7 @@ private func gradientPiece(_ call: Arguments, _ piece: Int, _ scratch: UnsafeMut
     let start = bundle * call.integer(3) * tiles
     var first = start
     while first < end {
-        let block = TileBlock(g, first: first, end: min(first + Winograd.gradientTiles, end))
+        let block = TileBlock(space, room, first: first, end: min(first + Winograd.gradientTiles, end))
         transform(
             call.input(1), block, room, planes: g.channels, from: channel, count: channels, height: g.image[1], size: g.image[2],
             padding: (g.padding[1], g.padding[2]), row: row, isImage: true, to: image)
@@ -73,36 +76,31 @@ private func gradientPiece(_ call: Arguments, _ piece: Int, _ scratch: UnsafeMut
 /// Some planes' values at a row of points: [6, planes, tiles].
 @inline(never)
 private func transform(
-    _ array: UnsafePointer<Float>, _ block: borrowing TileBlock, _ room: TileRoom, planes: Int, from first: Int, count: Int,
+    _ array: UnsafePointer<Float>, _ block: TileBlock, _ room: TileRoom, planes: Int, from first: Int, count: Int,
     height: Int, size: Int, padding: (y: Int, x: Int), row: Int, isImage: Bool, to values: UnsafeMutablePointer<Float>
 ) {
     let side = isImage ? 6 : 4
+    let factors = isImage ? winogradImageRow(row) : winogradResultsRow(row)
     for plane in 0..<count {
         for r in 0..<block.count {
             let run = block.runs[r]
-            let rows = RunRows(
+            let from = RunRows(
                 run, array + (run.sample * planes + first + plane) * height * size, height: height, size: size, side: side,
                 padding: padding, zeros: room.zeros)
-            if isImage {
-                rows.forEachVector(side: 6, clear: { V.zero.store(room.rows + $0) }) { x, columns in
-                    winogradImage(columns)[row].store(room.rows + x)
-                }
-                spreadTiles(room.rows, room.places, place: run.place, count: run.count, side: 6)
-            } else {
-                rows.forEachVector(side: 4, clear: { V.zero.store(room.rows + $0) }) { x, columns in
-                    winogradResultsBack([columns[0], columns[1], columns[2], columns[3]])[row].store(room.rows + x)
-                }
-                spreadTiles(room.rows, room.places, place: run.place, count: run.count, side: 4)
+            V.zero.store(room.rows)
+            var x = from.low
+            while x < from.width {
+                let n = from.inside(x)
+                var sum = V.zero
+                for k in 0..<side { sum = V.fma(V(repeating: factors[k]), V.load(from[k] + x, n), sum) }
+                sum.store(room.rows + x)
+                x += V.lanes
             }
+            spreadTiles(room.rows, room.places, place: run.place, count: run.count, side: side)
         }
         for v in 0..<block.vectors {
-            let from = room.places + v * V.lanes
-            let length = TileRoom.placeLength
-            let first: FourVectors = [V.load(from), V.load(from + length), V.load(from + 2 * length), V.load(from + 3 * length)]
-            let u = isImage
-                ? winogradImage(
-                    [first[0], first[1], first[2], first[3], V.load(from + 4 * length), V.load(from + 5 * length)])
-                : winogradResultsBack(first)
+            let d = loadSix(room.places + v * V.lanes, TileRoom.placeLength)
+            let u = isImage ? winogradImage(d) : winogradResultsBack([d[0], d[1], d[2], d[3]])
             let to = values + plane * Winograd.gradientTiles + v * V.lanes
             for j in 0..<6 { u[j].store(to + j * pointStep) }
         }
@@ -157,16 +155,20 @@ private func finishFilters(_ call: Arguments, _ output: Int, _ scratch: UnsafeMu
     var channel = 0
     while channel < channels {
         let from = call.input(0, Float.self) + output * row + channel
-        var columns = InlineArray<3, SixVectors>(repeating: SixVectors(repeating: V.zero))
+        let columns = taps + 9 * V.lanes
         for j in 0..<6 {
-            var u = SixVectors(repeating: V.zero)
-            for i in 0..<6 {
-                for bundle in 0..<call.integer(2) { u[i] += V.load(from + (bundle * Winograd.points + 6 * i + j) * point) }
+            var u = loadSix(from + j * point, 6 * point)
+            for bundle in 1..<max(1, call.integer(2)) {
+                let more = loadSix(from + (bundle * Winograd.points + j) * point, 6 * point)
+                for i in 0..<6 { u[i] += more[i] }
             }
-            (columns[0][j], columns[1][j], columns[2][j]) = winogradWeightsBack(u)
+            let (w0, w1, w2) = winogradWeightsBack(u)
+            w0.store(columns + j * V.lanes)
+            w1.store(columns + (6 + j) * V.lanes)
+            w2.store(columns + (12 + j) * V.lanes)
         }
         for y in 0..<3 {
-            let (w0, w1, w2) = winogradWeightsBack(columns[y])
+            let (w0, w1, w2) = winogradWeightsBack(loadSix(columns + 6 * y * V.lanes, V.lanes))
             w0.store(taps + 3 * y * V.lanes)
             w1.store(taps + (3 * y + 1) * V.lanes)
             w2.store(taps + (3 * y + 2) * V.lanes)
@@ -177,3 +179,4 @@ private func finishFilters(_ call: Arguments, _ output: Int, _ scratch: UnsafeMu
         channel += V.lanes
     }
 }
+#endif

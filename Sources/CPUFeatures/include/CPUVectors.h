@@ -68,28 +68,34 @@ CR_LANE_TREE(lane_maximum, CR_LARGER)
 #undef CR_QUARTER_DOUBLES
 
 /* Every other element of two vectors, from the first on or from the second; the elements of two vectors in turn, of their first
-   halves and of their second ones; the same with zeros for the second vector. */
+   halves and of their second ones; the same with zeros for the second vector; one vector's elements from the second
+   on, and then the other's first. */
 #define CR_SHUFFLES(TYPE, NAME, LANES)                                                                    \
   CR_INLINE TYPE cr_evens_##NAME(TYPE a, TYPE b) { return CR_EVENS_##LANES(a, b); }                       \
   CR_INLINE TYPE cr_odds_##NAME(TYPE a, TYPE b) { return CR_ODDS_##LANES(a, b); }                         \
+  CR_INLINE TYPE cr_following_##NAME(TYPE a, TYPE b) { return CR_FOLLOWING_##LANES(a, b); }               \
   CR_INLINE TYPE cr_interleave_low_##NAME(TYPE a, TYPE b) { return CR_LOW_##LANES(a, b); }                \
   CR_INLINE TYPE cr_interleave_high_##NAME(TYPE a, TYPE b) { return CR_HIGH_##LANES(a, b); }              \
   CR_INLINE TYPE cr_spread_low_##NAME(TYPE a) { return CR_LOW_##LANES(a, (TYPE)0); }                      \
   CR_INLINE TYPE cr_spread_high_##NAME(TYPE a) { return CR_HIGH_##LANES(a, (TYPE)0); }
 #define CR_EVENS_16(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30)
 #define CR_ODDS_16(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31)
+#define CR_FOLLOWING_16(a, b) __builtin_shufflevector(a, b, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16)
 #define CR_LOW_16(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 #define CR_HIGH_16(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
 #define CR_EVENS_8(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14)
 #define CR_ODDS_8(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7, 9, 11, 13, 15)
+#define CR_FOLLOWING_8(a, b) __builtin_shufflevector(a, b, 1, 2, 3, 4, 5, 6, 7, 8)
 #define CR_LOW_8(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
 #define CR_HIGH_8(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
 #define CR_EVENS_4(a, b) __builtin_shufflevector(a, b, 0, 2, 4, 6)
 #define CR_ODDS_4(a, b) __builtin_shufflevector(a, b, 1, 3, 5, 7)
+#define CR_FOLLOWING_4(a, b) __builtin_shufflevector(a, b, 1, 2, 3, 4)
 #define CR_LOW_4(a, b) __builtin_shufflevector(a, b, 0, 4, 1, 5)
 #define CR_HIGH_4(a, b) __builtin_shufflevector(a, b, 2, 6, 3, 7)
 #define CR_EVENS_2(a, b) __builtin_shufflevector(a, b, 0, 2)
 #define CR_ODDS_2(a, b) __builtin_shufflevector(a, b, 1, 3)
+#define CR_FOLLOWING_2(a, b) __builtin_shufflevector(a, b, 1, 2)
 #define CR_LOW_2(a, b) __builtin_shufflevector(a, b, 0, 2)
 #define CR_HIGH_2(a, b) __builtin_shufflevector(a, b, 1, 3)
 #if CR_FLOATS == 16

@@ -34,7 +34,7 @@ extension Program {
         problem.bBatchStride = space.channels * space.imageCount
         problem.biasOfRows = true
         problem.gathersB = !space.isPointwise || space.groups > 1
-        if space.suitsWinograd(outputs: outputs, isDouble: isDouble) {
+        if takesWinograd(space, outputs: outputs) {
             problem.winogradTiles = space.samples * space.tilesDown * space.tilesAcross
         }
         matrixProduct(
@@ -50,7 +50,7 @@ extension Program {
             matrixProduct(m: space.samples, n: space.depth, k: outputs, a: dy, b: weights, into: image)
             return
         }
-        if space.isBetterReversed(outputs: outputs) {
+        if space.isBetterReversed(outputs: outputs) || takesWinograd(space.reversed(outputs: outputs), outputs: space.channels) {
             let turned = value(elements: space.groups * outputs * space.depth)
             let sizes = [space.groups, space.channels, outputs, space.taps]
             copyStrided(
@@ -84,7 +84,7 @@ extension Program {
             matrixProduct(m: outputs, n: space.depth, k: space.samples, a: dy, transposeA: true, b: image, into: gradient)
             return
         }
-        if space.suitsWinograd(outputs: outputs, isDouble: isDouble) {
+        if takesWinograd(space, outputs: outputs) {
             return winogradWeights(dy, image, into: gradient, space, outputs: outputs)
         }
         let isDepthwise = space.isDepthwise(isDouble: isDouble)
@@ -107,6 +107,10 @@ extension Program {
             $0.integers[2] = samples
         }
         if used > 1 { sum(sums, [used, count], over: [0], into: gradient) }
+    }
+
+    private func takesWinograd(_ space: ConvolutionSpace, outputs: Int) -> Bool {
+        KernelSet.current.hasWinograd && space.suitsWinograd(outputs: outputs, isDouble: isDouble)
     }
 
     private func winogradWeights(_ dy: Value, _ image: Value, into gradient: Value, _ space: ConvolutionSpace, outputs: Int) {

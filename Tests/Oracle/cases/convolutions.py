@@ -214,6 +214,10 @@ def every_batch():
         name, "fold", "output_size=2,3 kernel_size=2", lambda x: F.fold(x, (2, 3), 2), shape=(n, 4, 2)))
 
 
+def winograd():
+    yield convolution("conv2d-winograd", (1, 16, 11, 15), 17, kernel_size=3, padding=1)
+
+
 def cases():
-    for family in (plain, modes, asymmetric, transposed, columns, graphs, every_batch):
+    for family in (plain, modes, asymmetric, transposed, columns, graphs, every_batch, winograd):
         yield from family()
