@@ -99,7 +99,7 @@ let package = Package(
             dependencies: [
                 "Graph", "Layers", "Losses", "Optimizers", "Tensors", "KernelInterface", "KernelDispatch", "CPUFeatures",
             ],
-            swiftSettings: core),
+            swiftSettings: coreSmall),
         .target(
             name: "ChainruleABI",
             dependencies: [

@@ -163,7 +163,7 @@ extension MatrixMultiplyPlan {
     }
 
     /// The gradient of a layer with one output, over many samples: its sums are four chains each, at any packing.
-    private static func narrowStep(_ problem: MatrixMultiplyProblem) -> Step? {
+    static func narrowStep(_ problem: MatrixMultiplyProblem) -> Step? {
         guard problem.n == 1, problem.k >= 16, problem.m <= (problem.isDouble ? 16 : 32), problem.batchCount == 1,
             problem.aRowStride == 1, problem.bRowStride == 1, problem.cRowStride == 1, !problem.hasBias, !problem.gathersB,
             !problem.biasOfRows, case .none = problem.epilogue

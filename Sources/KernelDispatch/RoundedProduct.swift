@@ -58,7 +58,9 @@ struct RoundedProduct {
         plan.workspaceBytes = layout.workspaceBytes
         plan.roundedBytes = (a.bytes, b.bytes)
         plan.steps = isPrepared ? [a.step] : [a.step, b.step]
-        for step in layout.steps {
+        var narrow = MatrixMultiplyPlan.narrowStep(dense)
+        narrow?.call.integers[MatrixMultiplySlot.flags] |= MatrixMultiplyFlags.flushes
+        for step in narrow.map({ [$0] }) ?? layout.steps {
             let slots = step.operandSlots.map { (role: $0.role == .a ? Role.roundedA : $0.role == .b ? .roundedB : $0.role, slot: $0.slot) }
             let kernel = step.kernel == .matrixMultiply ? KernelName.multiplyRounded : step.kernel
             plan.steps.append(Step(kernel: kernel, call: step.call, operandSlots: slots, pieces: step.pieces, cost: step.cost))

@@ -83,7 +83,9 @@ public struct MatrixMultiplyFlags {
 
     /// One row of A: B is read along its rows.
     @inlinable public static var streamB: Int { 1 << 15 }
-    // Bits 16 to 19 are the number of vectors.
+    // Bits 16 to 19 are the number of vectors; narrowProduct, which has none:
+    /// Denormal numbers count as zeros.
+    @inlinable public static var flushes: Int { 1 << 16 }
     /// B is an image, whose columns each piece gathers in scratch as the pointer `space` says.
     @inlinable public static var gatheredB: Int { 1 << 20 }
     /// The bias has m elements, one for each row of C.

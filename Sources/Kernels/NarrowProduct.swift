@@ -4,20 +4,26 @@
 // That order of summing is this shape's alone, whatever the level and the threads.
 //
 // narrowProduct. One piece. Slots as in KernelInterface/MatrixMultiplyCall.swift: A of the transposed product, v, is a
-// column; B's rows have a unit step; C and the sums are dense. Flags: columnSums (the sum of v), accumulate.
+// column; B's rows have a unit step; C and the sums are dense. Flags: columnSums (the sum of v), accumulate,
+// flushes.
 
+import CPUFeatures
 import KernelInterface
 
 let narrowProductKernel: Kernel = { call, _, _, _ in
     let arguments = Arguments(call)
     if arguments.isDouble {
         narrowProduct(DoubleVector.self, arguments)
+    } else if MatrixMultiplyFlags(bits: arguments.integer(MatrixMultiplySlot.flags)).has(MatrixMultiplyFlags.flushes) {
+        let before = cr_begin_flushing()
+        narrowProduct(FloatVector.self, arguments)
+        cr_end_flushing(before)
     } else {
         narrowProduct(FloatVector.self, arguments)
     }
 }
 
-@inline(__always)
+@inline(never)
 private func narrowProduct<V: KernelMath>(_: V.Type, _ arguments: Arguments) {
     typealias Slot = MatrixMultiplySlot
     typealias Flags = MatrixMultiplyFlags

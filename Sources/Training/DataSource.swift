@@ -104,6 +104,7 @@ final class DataSource {
     }
 
     /// Points the plan at samples `first..<first + batch` of an order (nil: as they come).
+    @_optimize(speed)
     func load(_ entry: StepPlan, first: Int, batch: Int, order: UnsafePointer<Int32>?) throws(ChainruleError) {
         for slot in views.indices {
             let view = views[slot]
@@ -146,6 +147,7 @@ final class DataSource {
         entry.plan.setExternal(foresees.next, sample)
     }
 
+    @_optimize(speed)
     private func gatherLabels(
         _ view: ArrayView, _ columns: Int, _ first: Int, _ batch: Int, _ order: UnsafePointer<Int32>?,
         _ buffer: UnsafeMutableRawPointer
@@ -158,6 +160,7 @@ final class DataSource {
         }
     }
 
+    @_optimize(speed)
     private func gather(
         _ view: ArrayView, _ columns: Int, _ first: Int, _ batch: Int, _ order: UnsafePointer<Int32>?,
         _ buffer: UnsafeMutableRawPointer

@@ -146,6 +146,7 @@ private struct Fit {
     }
 
     /// False to stop after it.
+    @_optimize(speed)
     private mutating func epoch(number: Int) throws(ChainruleError) -> Bool {
         let shuffled = order?.pointer.assumingMemoryBound(to: Int32.self)
         if let shuffled {

@@ -40,6 +40,7 @@ struct FlatVectors {
 
     // Of one type. Eight partial sums: one after the other would wait for each addition.
 
+    @_optimize(speed)
     private func dot<T: BinaryFloatingPoint>(_ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _: T.Type) -> Double {
         let a = a.assumingMemoryBound(to: T.self)
         let b = b.assumingMemoryBound(to: T.self)
@@ -52,18 +53,21 @@ struct FlatVectors {
         return sums.sum()
     }
 
+    @_optimize(speed)
     private func add<T: BinaryFloatingPoint>(_ factor: Double, _ x: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _ count: Int, _: T.Type) {
         let x = x.assumingMemoryBound(to: T.self)
         let y = y.assumingMemoryBound(to: T.self)
         for i in 0..<count { y[i] = T(Double(y[i]) + factor * Double(x[i])) }
     }
 
+    @_optimize(speed)
     private func multiply<T: BinaryFloatingPoint>(_ x: UnsafeRawPointer, _ factor: Double, _ y: UnsafeMutableRawPointer, _: T.Type) {
         let x = x.assumingMemoryBound(to: T.self)
         let y = y.assumingMemoryBound(to: T.self)
         for i in 0..<count { y[i] = T(factor * Double(x[i])) }
     }
 
+    @_optimize(speed)
     private func subtract<T: BinaryFloatingPoint>(
         _ a: UnsafeRawPointer, _ b: UnsafeRawPointer, _ y: UnsafeMutableRawPointer, _: T.Type
     ) {
@@ -73,6 +77,7 @@ struct FlatVectors {
         for i in 0..<count { y[i] = a[i] - b[i] }
     }
 
+    @_optimize(speed)
     private func curvature<T: BinaryFloatingPoint>(
         _ now: UnsafeRawPointer, _ before: UnsafeRawPointer, _ direction: UnsafeRawPointer, _ length: Double, _: T.Type
     ) -> (products: Double, squares: Double) {
@@ -89,6 +94,7 @@ struct FlatVectors {
         return (products, squares)
     }
 
+    @_optimize(speed)
     private func magnitudes<T: BinaryFloatingPoint>(_ x: UnsafeRawPointer, _: T.Type) -> (sum: Double, largest: Double) {
         let x = x.assumingMemoryBound(to: T.self)
         var sum = 0.0

@@ -124,6 +124,7 @@ extension Trainer {
     }
 
     /// A step like the last one, on the arrays that `point` named.
+    @_optimize(speed)
     public func stepAgain() throws(ChainruleError) -> Double {
         guard let entry = lastStep else { throw ChainruleError(.internal, "no step to repeat") }
         if entry.plan.needsScratch && !executor.hasScratchForTeam { try executor.bind(entry.plan) }
@@ -151,6 +152,7 @@ extension Trainer {
 
     /// One update. The caller holds the trainer and the model. Allocates nothing once the plan for
     /// this batch size is there.
+    @_optimize(speed)
     public func step(_ views: UnsafeBufferPointer<ArrayView>, hasWeights: Bool) throws(ChainruleError) -> Double {
         let key = key(views, hasWeights: hasWeights, isTraining: true)
         // Arrays that don't fit must not make a plan, for which an older one would have to go.

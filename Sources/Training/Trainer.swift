@@ -141,6 +141,7 @@ public final class Trainer: @unchecked Sendable {
 
     /// One update on checked arrays that lie where the plan can read them. Returns the loss.
     /// Whoever calls holds the trainer and the model.
+    @_optimize(speed)
     func step(_ entry: StepPlan) throws(ChainruleError) -> Double {
         if update.usesAverage { update.useAverage(false) }
         executor.setRandomState(seed: seed, step: UInt64(truncatingIfNeeded: batchCount))

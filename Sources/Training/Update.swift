@@ -119,6 +119,7 @@ public final class Update: @unchecked Sendable {
     /// can't be foretold.
     /// - committing: the plan of the step whose layers change what they keep, once it is known to succeed.
     @inline(__always)
+    @_optimize(speed)
     public func apply(_ executor: Executor, committing step: Plan? = nil) throws(ChainruleError) {
         guard let plan else { return }
         guard search == nil else {
