@@ -14,15 +14,18 @@ import Testing
 
         var space: ConvolutionSpace {
             ConvolutionSpace(
-                samples: samples, groups: 1, channels: channels, image: size, positions: [size[0] + 2 * padding[0] - 2, size[1] + 2 * padding[1] - 2],
-                kernel: [3, 3], stride: [1, 1], dilation: [1, 1], padding: padding, mode: .zeros)
+                samples: samples, groups: 1, channels: channels, image: size,
+                positions: [size[0] + 2 * padding[0] - 2, size[1] + 2 * padding[1] - 2], kernel: [3, 3], stride: [1, 1],
+                dilation: [1, 1], padding: padding, mode: .zeros)
         }
         var description: String { "\(samples)x\(channels)x\(size) to \(outputs), padding \(padding)" }
     }
 
     static let cases = [
-        Case(), Case(samples: 3, channels: 17, outputs: 30, size: [13, 18]), Case(channels: 70, outputs: 65, size: [14, 15], padding: [0, 0]),
-        Case(samples: 2, channels: 130, size: [11, 12], padding: [2, 2]), Case(samples: 2, channels: 20, outputs: 131, size: [14, 13], padding: [2, 0]),
+        Case(), Case(samples: 3, channels: 17, outputs: 30, size: [13, 18]),
+        Case(channels: 70, outputs: 65, size: [14, 15], padding: [0, 0]),
+        Case(samples: 2, channels: 130, size: [11, 12], padding: [2, 2]),
+        Case(samples: 2, channels: 20, outputs: 131, size: [14, 13], padding: [2, 0]),
         Case(samples: 2, size: [50, 2], padding: [1, 1]), Case(channels: 18, outputs: 17, size: [3, 150], padding: [1, 2]),
         Case(channels: 16, outputs: 16, size: [5, 300], padding: [0, 1]),
     ]
@@ -45,7 +48,8 @@ import Testing
                                 let column = x + tap % 3 - g.padding[2]
                                 if column < 0 || column >= g.image[2] { continue }
                                 let result = ((sample * one.outputs + output) * g.positions[1] + y) * g.positions[2] + x
-                                let element = Double(image[((sample * one.channels + channel) * g.image[1] + row) * g.image[2] + column])
+                                let source = ((sample * one.channels + channel) * g.image[1] + row) * g.image[2] + column
+                                let element = Double(image[source])
                                 results[result] += w * element
                                 gradient[place] += Double(dy[result]) * element
                             }
@@ -89,8 +93,8 @@ import Testing
         ]
         let arrays: [MatrixMultiplyPlan.Role: GuardedArray] = [
             .a: GuardedArray(weights), .b: GuardedArray(image), .bias: GuardedArray(bias), .saved: GuardedArray(saved),
-            .space: GuardedArray([g]), .mean: GuardedArray(mean), .variance: GuardedArray(variance), .normWeight: GuardedArray(scale),
-            .normBias: GuardedArray(shift),
+            .space: GuardedArray([g]), .mean: GuardedArray(mean), .variance: GuardedArray(variance),
+            .normWeight: GuardedArray(scale), .normBias: GuardedArray(shift),
         ]
         for (number, way) in ways.enumerated() {
             problem.epilogue = way.epilogue
@@ -114,7 +118,7 @@ import Testing
                     }
                 }
                 let got = result.array(Float.self)
-                expectClose(got, wanted, factor: 30, "\(one), way \(number), \(set.level)")
+                expectClose(got, wanted, factor: 50, "\(one), way \(number), \(set.level)")
                 #expect(result.isIntactInFront && workspace.isIntactInFront)
                 if let first { #expect(first == got, "other bits at \(set.level): \(one), way \(number)") }
                 first = got
@@ -130,7 +134,9 @@ import Testing
         let dy: [Float] = numbers.array(one.samples * one.outputs * g.positionCount)
         let wanted = sums(one, image: image, weights: weights, dy: dy).gradient
         let (dyArray, imageArray, space) = (GuardedArray(dy), GuardedArray(image), GuardedArray([g]))
-        for (outputs, channels, samples) in [(one.outputs, 144, one.samples), (9, 16, 1)] where one.channels <= 128 || channels <= 128 {
+        // As the plan cuts it, and in small pieces.
+        let ways = [(min(one.outputs, 128), min(Winograd.padded(one.channels), 128), one.samples), (9, 16, 1)]
+        for (outputs, channels, samples) in ways {
             let bundles = pieces(one.samples, per: samples)
             let row = Winograd.padded(one.channels)
             var first: [Float]?
@@ -138,15 +144,17 @@ import Testing
                 let sums = GuardedArray([Float](repeating: .nan, count: bundles * Winograd.points * one.outputs * row))
                 let result = GuardedArray([Float](repeating: .nan, count: weights.count))
                 var call = KernelCall()
-                (call.pointers[0], call.pointers[1], call.pointers[2], call.pointers[3]) = (dyArray.pointer, imageArray.pointer, sums.pointer, space.pointer)
-                (call.integers[0], call.integers[1], call.integers[2], call.integers[3]) = (one.outputs, min(outputs, 128), min(channels, 128), samples)
-                let count = 6 * bundles * pieces(one.outputs, per: min(outputs, 128)) * pieces(one.channels, per: min(channels, 128))
+                for (slot, array) in [dyArray, imageArray, sums, space].enumerated() { call.pointers[slot] = array.pointer }
+                for (slot, number) in [one.outputs, outputs, channels, samples].enumerated() { call.integers[slot] = number }
+                let count = 6 * bundles * pieces(one.outputs, per: outputs) * pieces(one.channels, per: channels)
                 withUnsafePointer(to: call) { call in
-                    for piece in (0..<count).reversed() { withFreshScratch { set[.winogradGradient](call, piece, piece + 1, $0) } }
+                    for piece in (0..<count).reversed() {
+                        withFreshScratch { set[.winogradGradient](call, piece, piece + 1, $0) }
+                    }
                 }
                 call = KernelCall()
                 (call.pointers[0], call.pointers[1]) = (sums.pointer, result.pointer)
-                (call.integers[0], call.integers[1], call.integers[2], call.integers[3]) = (one.outputs, one.channels, bundles, 5)
+                for (slot, number) in [one.outputs, one.channels, bundles, 5].enumerated() { call.integers[slot] = number }
                 withUnsafePointer(to: call) { call in
                     withFreshScratch { set[.winogradGradientFinish](call, 0, pieces(one.outputs, per: 5), $0) }
                 }
