@@ -1,5 +1,6 @@
 // Functions that are made of the ones before: tan, the inverse and hyperbolic functions, exp2, log2, log10.
-// They are written for Double, to within 4 ulp; floats go through Double and are then rounded once.
+// They are written for Double, to within 4 ulp; floats go through Double, some in a shorter way (MathForFloats.swift), and
+// are then rounded once.
 // Coefficients: Tests/Oracle/math_coefficients.py.
 
 import CPUFeatures
@@ -7,11 +8,17 @@ import CPUFeatures
 /// A function that is written once, for Double.
 protocol DoubleFormula {
     static func value(_ x: DoubleVector) -> DoubleVector
+    /// The same for what a float holds, to a float's precision.
+    static func short(_ x: DoubleVector) -> DoubleVector
+}
+
+extension DoubleFormula {
+    @_transparent static func short(_ x: DoubleVector) -> DoubleVector { value(x) }
 }
 
 /// Half of a vector of floats. Not inlined, as powerInDouble isn't.
 @inline(never) func halfThroughDouble<F: DoubleFormula>(_: F.Type, _ x: HalfFloatVector) -> HalfFloatVector {
-    cr_narrow_doubles(F.value(cr_widen_floats(x)))
+    cr_narrow_doubles(F.short(cr_widen_floats(x)))
 }
 
 extension FloatVector {
@@ -19,9 +26,7 @@ extension FloatVector {
         Self(lowHalf: halfThroughDouble(F.self, x.lowHalf), highHalf: halfThroughDouble(F.self, x.highHalf))
     }
     @_transparent static func throughDouble<F: DoublePairFormula>(_: F.Type, _ x: Self, _ y: Self) -> Self {
-        Self(
-            lowHalf: halfThroughDouble(F.self, x.lowHalf, y.lowHalf),
-            highHalf: halfThroughDouble(F.self, x.highHalf, y.highHalf))
+        F.inFloats(x, y)
     }
 }
 
@@ -94,10 +99,9 @@ enum HyperbolicSine: DoubleFormula {
         typealias V = DoubleVector
         let a = V.magnitude(x)
         let e = V.expm1(V.atMost(a, V.all(40)))
-        // Far out it is half of exp(a), which may overflow where the result does not.
-        let root = V.exp(a * V.all(0.5))
-        let far = (root * V.all(0.5)) * root
-        return V.sign(V.choose(a .> V.all(40), far, V.all(0.5) * (e + e / (e + V.one))), from: x)
+        var y = V.all(0.5) * (e + e / (e + V.one))
+        if V.anyLane(a .> V.all(40)) { setFarHalfOfExp(a, &y) }
+        return V.sign(y, from: x)
     }
 }
 
@@ -106,10 +110,17 @@ enum HyperbolicCosine: DoubleFormula {
         typealias V = DoubleVector
         let a = V.magnitude(x)
         let e = V.expOfModerate(V.atMost(a, V.all(40)))
-        let root = V.exp(a * V.all(0.5))
-        let far = (root * V.all(0.5)) * root
-        return V.choose(a .> V.all(40), far, V.all(0.5) * (e + V.one / e))
+        var y = V.all(0.5) * (e + V.one / e)
+        if V.anyLane(a .> V.all(40)) { setFarHalfOfExp(a, &y) }
+        return y
     }
+}
+
+/// Beyond 40 both are half of exp(a), which may overflow where the result does not.
+@inline(never) private func setFarHalfOfExp(_ a: DoubleVector, _ y: inout DoubleVector) {
+    typealias V = DoubleVector
+    let root = V.exp(a * V.all(0.5))
+    y = V.choose(a .> V.all(40), (root * V.all(0.5)) * root, y)
 }
 
 /// log(a + sqrt(1 + a^2)), with full precision near 0.

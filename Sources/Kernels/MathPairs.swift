@@ -1,9 +1,21 @@
-// Functions of two variables that are written once, for Double, as those of MathInverse.swift are.
+// Functions of two variables that are written once, for Double, as those of MathInverse.swift are. Floats go through
+// Double, but for remainders, which FMA makes exact in floats too.
 
 import CPUFeatures
 
 protocol DoublePairFormula {
     static func value(_ x: DoubleVector, _ y: DoubleVector) -> DoubleVector
+    static func inFloats(_ x: FloatVector, _ y: FloatVector) -> FloatVector
+}
+
+extension DoublePairFormula {
+    @_transparent static func inFloats(_ x: FloatVector, _ y: FloatVector) -> FloatVector { throughHalves(x, y) }
+
+    @_transparent static func throughHalves(_ x: FloatVector, _ y: FloatVector) -> FloatVector {
+        FloatVector(
+            lowHalf: halfThroughDouble(Self.self, x.lowHalf, y.lowHalf),
+            highHalf: halfThroughDouble(Self.self, x.highHalf, y.highHalf))
+    }
 }
 
 /// Half of two vectors of floats. Not inlined, as powerInDouble isn't.
@@ -74,6 +86,61 @@ enum FlooredQuotient: DoublePairFormula {
         return V.choose(y .== V.zero, x / y, signed)
     }
 }
+
+#if !BASELINE
+extension FloatVector {
+    /// |x| modulo |y| and the whole quotient, in their places; false where one has more digits than a Float. By way of
+    /// memory, since vectors of 16 are cut into four when they are passed in registers.
+    @inline(never) fileprivate static func divide(_ x: inout Self, _ y: inout Self) -> Bool {
+        let a = magnitude(x)
+        let b = magnitude(y)
+        let quotient = a / b
+        let isLarge = choose(quotient .< all(0x1p24), zero, choose(a .< all(.infinity), choose(b .> zero, one, zero), zero))
+        if anyLane(isLarge .!= zero) { return false }
+        // As for Double: it may be one too large by rounding, and the difference is exact.
+        let nearest = truncated(quotient)
+        let difference = fma(zero - nearest, b, a)
+        y = choose(difference .< zero, nearest - one, nearest)
+        let least = choose(difference .< zero, difference + b, difference)
+        let bounded = choose(b .== all(.infinity), choose(a .< all(.infinity), a, least), least)
+        x = choose(b .== zero, all(.nan), bounded)
+        return true
+    }
+
+    /// Whether a remainder that is not 0 has the other sign than y, as 1 and 0.
+    @_transparent fileprivate static func turns(_ rest: Self, _ x: Self, _ y: Self) -> Self {
+        choose(rest .== zero, zero, choose(bitsDiffer((x.bits ^ y.bits) & signBit, Bits.zero), one, zero))
+    }
+}
+
+extension TruncatedRemainder {
+    @_transparent static func inFloats(_ x: FloatVector, _ y: FloatVector) -> FloatVector {
+        var (rest, whole) = (x, y)
+        if !FloatVector.divide(&rest, &whole) { return throughHalves(x, y) }
+        return FloatVector.sign(rest, from: x)
+    }
+}
+
+extension FlooredRemainder {
+    @_transparent static func inFloats(_ x: FloatVector, _ y: FloatVector) -> FloatVector {
+        typealias V = FloatVector
+        var (rest, whole) = (x, y)
+        if !V.divide(&rest, &whole) { return throughHalves(x, y) }
+        let r = V.sign(rest, from: x)
+        return V.choose(V.turns(rest, x, y) .== V.one, r + y, r)
+    }
+}
+
+extension FlooredQuotient {
+    @_transparent static func inFloats(_ x: FloatVector, _ y: FloatVector) -> FloatVector {
+        typealias V = FloatVector
+        var (rest, whole) = (x, y)
+        if !V.divide(&rest, &whole) { return throughHalves(x, y) }
+        let quotient = V.sign(whole, from: V(bits: x.bits ^ y.bits)) - V.turns(rest, x, y)
+        return V.choose(y .== V.zero, x / y, V.choose(rest .!= rest, rest, quotient))
+    }
+}
+#endif
 
 extension DoubleVector {
     @_transparent static func truncatedRemainder(_ x: Self, _ y: Self) -> Self {

@@ -27,8 +27,10 @@ struct Atan<V: KernelMath>: UnaryFormula {
 
 struct Sinh<V: KernelMath>: UnaryFormula {
     @_transparent static func value(_ x: V, _ a: V, _ b: V) -> V { V.throughDouble(HyperbolicSine.self, x) }
+    /// cosh(x), from y: where its square would overflow it is |y| itself.
     @_transparent static func derivative(_ x: V, _ y: V, _ a: V, _ b: V) -> V {
-        V.throughDouble(HyperbolicCosine.self, x)
+        let size = V.magnitude(y)
+        return V.choose(size .> V.all(0x1p60), size, V.fma(y, y, V.one).root)
     }
 }
 

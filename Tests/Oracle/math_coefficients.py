@@ -193,6 +193,20 @@ def complementary_error():
         mp.mpf("0.00133"), mp.mpf("0.0625"), range(14))
 
 
+def for_floats():
+    """Polynomials of doubles that are as good as a float needs: 2^25 of the unit are 2^-28."""
+    root = mp.sqrt
+    fit("exp: expm1(r) = r + r^2 q(r), for floats", "double", lambda r: (mp.expm1(r) - r) / r**2, lambda r: r**2 / mp.expm1(r),
+        -mp.log(2) / 2 * mp.mpf("1.0005"), mp.log(2) / 2 * mp.mpf("1.0005"), range(6))
+    fit("log((1+s)/(1-s)) = 2s + s z p(z), for floats", "double", lambda z: (2 * mp.atanh(root(z)) / root(z) - 2) / z,
+        lambda z: z / (2 * mp.atanh(root(z)) / root(z)), mp.mpf(10) ** -9, mp.mpf("0.0401"), range(4))
+    fit("atan(r) = r + r^3 p(r^2), for floats", "double", lambda z: (mp.atan(root(z)) / root(z) - 1) / z,
+        lambda z: z * root(z) / mp.atan(root(z)), mp.mpf(10) ** -9, (mp.tan(mp.pi / 8) * mp.mpf("1.001")) ** 2, range(6))
+    scaled = lambda t: mp.erfc(t) * mp.exp(t * t)
+    interpolate("erfc(t) = exp(-t^2) p(u), u = (t-2.5)/(t+2.5), 0 < t < 10.2, for floats",
+                lambda u: scaled(mp.mpf("2.5") * (1 + u) / (1 - u)), mp.mpf(-1), mp.mpf("0.607"), 13)
+
+
 def gamma_functions():
     one = lambda t: mp.loggamma(1 + t) / t if t else -mp.euler
     two = lambda t: mp.loggamma(2 + t) / t if t else 1 - mp.euler
@@ -218,7 +232,7 @@ def mp_pi(bits):
 
 
 GROUPS = {"exp": exponential, "log": logarithm, "erf": error_function, "sin": trigonometric,
-          "atan": inverse_tangent, "erfc": complementary_error,
+          "atan": inverse_tangent, "erfc": complementary_error, "floats": for_floats,
           "gamma": gamma_functions}
 
 if __name__ == "__main__":
