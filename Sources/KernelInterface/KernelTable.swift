@@ -51,6 +51,7 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case poolIndices, placeInPlanes
     // Copies
     case copyStrided
+    case copyBlocks
     case fill
     case gatherRows
     case gatherLabels

@@ -16,9 +16,8 @@ public struct StridedSpace: Sendable {
     public private(set) var outerStrides = InlineArray<3, InlineArray<7, Int>>(
         repeating: InlineArray<7, Int>(repeating: 0))
 
-    /// Drops dimensions of size one and joins neighbours that every operand walks as one. `strides`
-    /// has one list per operand (one to three). Nil when more than eight dimensions remain.
-    public init?(sizes: [Int], strides: [[Int]]) {
+    /// Sizes and strides without dimensions of size one, neighbours joined that every operand walks as one.
+    public static func joined(sizes: [Int], strides: [[Int]]) -> [(size: Int, strides: [Int])] {
         var joined: [(size: Int, strides: [Int])] = []
         for (dimension, size) in sizes.enumerated() where size != 1 {
             let own = strides.map { $0[dimension] }
@@ -28,16 +27,29 @@ public struct StridedSpace: Sendable {
                 joined.append((size, own))
             }
         }
-        guard joined.count <= 8, strides.count <= 3 else { return nil }
-        if let last = joined.popLast() {
-            columns = last.size
-            for (operand, stride) in last.strides.enumerated() { columnStrides[operand] = stride }
-        } else {
-            // A single element: as good as contiguous.
-            for operand in strides.indices { columnStrides[operand] = 1 }
-        }
-        outerRank = joined.count
-        for (dimension, outer) in joined.enumerated() {
+        return joined
+    }
+
+    /// `strides` has one list per operand (one to three). Nil when more than eight dimensions remain after joining.
+    public init?(sizes: [Int], strides: [[Int]]) {
+        var dimensions = Self.joined(sizes: sizes, strides: strides)
+        guard dimensions.count <= 8, strides.count <= 3 else { return nil }
+        let last = dimensions.popLast()
+        // A single element: as good as contiguous.
+        self.init(outer: dimensions, columns: last?.size ?? 1, columnStrides: last?.strides ?? strides.map { _ in 1 })
+    }
+
+    /// Every row is a block, walked through by a table of its own (copyBlocks). Nil for more than seven dimensions.
+    public init?(blocks: [(size: Int, strides: [Int])]) {
+        guard blocks.count <= 7 else { return nil }
+        self.init(outer: blocks, columns: 1, columnStrides: [])
+    }
+
+    private init(outer: [(size: Int, strides: [Int])], columns: Int, columnStrides: [Int]) {
+        self.columns = columns
+        for (operand, stride) in columnStrides.enumerated() { self.columnStrides[operand] = stride }
+        outerRank = outer.count
+        for (dimension, outer) in outer.enumerated() {
             rows *= outer.size
             outerSizes[dimension] = outer.size
             for (operand, stride) in outer.strides.enumerated() { outerStrides[operand][dimension] = stride }
@@ -56,3 +68,7 @@ public struct StridedSpace: Sendable {
     /// The same for rows x columns without strides: softmax, losses, gathered rows.
     public static func rowsPerPiece(columns: Int) -> Int { max(1, elementsPerPiece / max(1, columns)) }
 }
+
+/// What the table of a block says (copyBlocks).
+@frozen
+public enum BlockForm: Int, Sendable { case gather, scatter, runs }

@@ -121,8 +121,10 @@ extension DoubleVector: TileVector {
     _: V.Type, _ s: UnsafePointer<V.Scalar>, _ from: Int, _ d: UnsafeMutablePointer<V.Scalar>, _ to: Int,
     _ count: Int
 ) {
-    if to == 1 && (from == 1 || from == 0) {
-        copyContiguous(RowOperand<V>(s, step: from, constant: 0), d, count)
+    if to == 1 && from == 1 {
+        copyElements(s, d, count)
+    } else if to == 1 && from == 0 {
+        copyContiguous(RowOperand<V>(s, step: 0, constant: 0), d, count)
     } else {
         for i in 0..<count { d[i * to] = s[i * from] }
     }

@@ -34,6 +34,13 @@ where Scalar: BinaryFloatingPoint & SIMDScalar, MaskStorage: SIMD {
     var laneSum: Scalar { get }
     /// The largest lane; which one where a lane is NaN is not said.
     var laneMaximum: Scalar { get }
+    /// The product of the lanes by a fixed tree.
+    var laneProduct: Scalar { get }
+    /// The first lane where the mask is set; the number of lanes if it is nowhere.
+    static func firstLane(_ mask: SIMDMask<MaskStorage>) -> Int
+    /// d[i] = s[table[i]], and d[table[i]] = s[i].
+    static func gather(_ s: UnsafePointer<Scalar>, _ table: UnsafePointer<Int32>, _ d: UnsafeMutablePointer<Scalar>, _ count: Int)
+    static func scatter(_ s: UnsafePointer<Scalar>, _ table: UnsafePointer<Int32>, _ d: UnsafeMutablePointer<Scalar>, _ count: Int)
     /// Square roots; the standard library's `squareRoot()` is sixteen scalar ones.
     var root: Self { get }
     /// Elements 0, 2, 4, ... of two vectors.
@@ -69,6 +76,16 @@ extension FloatVector: KernelVector {
     }
     @inline(__always) var laneSum: Float { cr_lane_sum_floats(self) }
     @inline(__always) var laneMaximum: Float { cr_lane_maximum_floats(self) }
+    @inline(__always) var laneProduct: Float { cr_lane_product_floats(self) }
+    @inline(__always) static func firstLane(_ mask: SIMDMask<FloatBits>) -> Int {
+        cr_first_lane_floats(unsafeBitCast(mask, to: FloatBits.self))
+    }
+    @inline(__always) static func gather(
+        _ s: UnsafePointer<Float>, _ table: UnsafePointer<Int32>, _ d: UnsafeMutablePointer<Float>, _ count: Int
+    ) { cr_gather_floats(s, table, d, count) }
+    @inline(__always) static func scatter(
+        _ s: UnsafePointer<Float>, _ table: UnsafePointer<Int32>, _ d: UnsafeMutablePointer<Float>, _ count: Int
+    ) { cr_scatter_floats(s, table, d, count) }
     @inline(__always) var root: Self { cr_root_floats(self) }
     @inline(__always) static func evens(_ a: Self, _ b: Self) -> Self { cr_evens_floats(a, b) }
     @inline(__always) static func odds(_ a: Self, _ b: Self) -> Self { cr_odds_floats(a, b) }
@@ -98,6 +115,16 @@ extension DoubleVector: KernelVector {
     }
     @inline(__always) var laneSum: Double { cr_lane_sum_doubles(self) }
     @inline(__always) var laneMaximum: Double { cr_lane_maximum_doubles(self) }
+    @inline(__always) var laneProduct: Double { cr_lane_product_doubles(self) }
+    @inline(__always) static func firstLane(_ mask: SIMDMask<DoubleBits>) -> Int {
+        cr_first_lane_doubles(unsafeBitCast(mask, to: DoubleBits.self))
+    }
+    @inline(__always) static func gather(
+        _ s: UnsafePointer<Double>, _ table: UnsafePointer<Int32>, _ d: UnsafeMutablePointer<Double>, _ count: Int
+    ) { cr_gather_doubles(s, table, d, count) }
+    @inline(__always) static func scatter(
+        _ s: UnsafePointer<Double>, _ table: UnsafePointer<Int32>, _ d: UnsafeMutablePointer<Double>, _ count: Int
+    ) { cr_scatter_doubles(s, table, d, count) }
     @inline(__always) var root: Self { cr_root_doubles(self) }
     @inline(__always) static func evens(_ a: Self, _ b: Self) -> Self { cr_evens_doubles(a, b) }
     @inline(__always) static func odds(_ a: Self, _ b: Self) -> Self { cr_odds_doubles(a, b) }
@@ -107,6 +134,21 @@ extension DoubleVector: KernelVector {
     @inline(__always) static func interleaveLow(_ a: Self, _ b: Self) -> Self { cr_interleave_low_doubles(a, b) }
     @inline(__always) static func interleaveHigh(_ a: Self, _ b: Self) -> Self { cr_interleave_high_doubles(a, b) }
 }
+
+/// Copies `count` elements to other memory; for short rows faster than vectors under masks.
+@inline(__always) func copyElements<T>(_ source: UnsafePointer<T>, _ destination: UnsafeMutablePointer<T>, _ count: Int) {
+    #if BASELINE
+    copyBytes(source, destination, count &* MemoryLayout<T>.size)
+    #else
+    cr_copy_row(destination, source, count &* MemoryLayout<T>.size)
+    #endif
+}
+
+#if BASELINE
+@inline(never) private func copyBytes(_ source: UnsafeRawPointer, _ destination: UnsafeMutableRawPointer, _ count: Int) {
+    cr_copy_row(destination, source, count)
+}
+#endif
 
 /// Element ranges of a flat array's pieces `begin..<end`.
 @inline(__always) func flatRange(_ begin: Int, _ end: Int, _ count: Int) -> Range<Int> {

@@ -100,6 +100,7 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .poolIndices: poolIndicesKernel
     case .placeInPlanes: placeInPlanesKernel
     case .copyStrided: copyStridedKernel
+    case .copyBlocks: copyBlocksKernel
     case .fill: fillKernel
     case .gatherRows: gatherRowsKernel
     case .gatherLabels: gatherLabelsKernel

@@ -150,11 +150,11 @@ public final class Program {
     }
 
     /// Whole numbers that kernels read, kept as long as the program.
-    public func table(of numbers: [Int]) -> Value {
-        let pointer = UnsafeMutablePointer<Int>.allocate(capacity: max(numbers.count, 1))
+    public func table<T: FixedWidthInteger>(of numbers: [T]) -> Value {
+        let pointer = UnsafeMutablePointer<T>.allocate(capacity: max(numbers.count, 1))
         pointer.initialize(from: numbers, count: numbers.count)
         tables.append(UnsafeMutableRawPointer(pointer))
-        return value(bytes: numbers.count * MemoryLayout<Int>.stride, home: .table(tables.count - 1))
+        return value(bytes: numbers.count * MemoryLayout<T>.stride, home: .table(tables.count - 1))
     }
 
     /// Numbers that kernels read, in the program's type, kept as long as the program.

@@ -61,6 +61,51 @@ import Testing
         }
     }
 
+    /// Form, table, and where each element of the destination comes from: -1 the filling, -2 nowhere.
+    static let blockTables: [(BlockForm, [Int32], [Int])] = [
+        (.gather, [3, 1, 4, 1, 0], [3, 1, 4, 1, 0]), (.scatter, [4, 0, 2], [1, -2, 2, -2, 0]),
+        (.runs, [2, 0, 3, -1, 3, 2, 0, 5, 1, 1, 6, 2], [2, 3, 4, -1, -1, 0, 1, 2]),
+        (.runs, [0, 0, 40, -1, 40, 19, 1, 59, 1], Array(0..<40) + Array(repeating: -1, count: 19) + [1]),
+        (.runs, [5, 0, 7, 1, 7, 9, 9, 16, 17, 3, 33, 33], Array(5..<12) + Array(1..<10) + Array(9..<26) + Array(3..<36)),
+    ]
+
+    @Test(arguments: blockTables) func blocks(form: BlockForm, table: [Int32], from: [Int]) {
+        blocks(Float.self, form, table, from)
+        blocks(Double.self, form, table, from)
+    }
+
+    private func blocks<T: TestScalar>(_: T.Type, _ form: BlockForm, _ table: [Int32], _ from: [Int]) {
+        var numbers = Numbers(3)
+        let (number, width) = (7, 50)
+        let source: [T] = numbers.array(number * width)
+        let old: [T] = numbers.array(number * from.count)
+        let additions: [Int32] = form == .runs ? [0, 1, 7, 1, 2, 0] : []
+        let space = StridedSpace(blocks: [(number, [width, from.count])])!
+        var expected = old.map { Double($0) }
+        for block in 0..<number {
+            for (i, place) in from.enumerated() where place > -2 {
+                expected[block * from.count + i] = place < 0 ? 2.5 : Double(source[block * width + place])
+            }
+            for pair in stride(from: 0, to: additions.count, by: 2) {
+                expected[block * from.count + Int(additions[pair + 1])] += Double(source[block * width + Int(additions[pair])])
+            }
+        }
+        for perPiece in [1, 3, 100] {
+            everyWay(
+                .copyBlocks, isDouble: T.isDouble, pieces: pieces(number, per: perPiece),
+                inputs: [0: GuardedArray(source), 2: GuardedArray([space]), 3: GuardedArray(table + additions)],
+                outputs: [1: GuardedArray(old)],
+                { call in
+                    call.integers[0] = perPiece
+                    call.integers[1] = form.rawValue
+                    call.integers[2] = form == .runs ? table.count / 3 : table.count
+                    call.integers[3] = additions.count / 2
+                    call.scalars[0] = 2.5
+                }
+            ) { _, results in expectClose(results[1]!.array(T.self), expected, "\(form) \(table)") }
+        }
+    }
+
     @Test func fills() {
         for count in borderSizes {
             everyWay(

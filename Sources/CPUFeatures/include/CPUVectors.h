@@ -16,7 +16,7 @@ CR_INLINE cr_half_floats cr_narrow_doubles(cr_doubles v) { return __builtin_conv
 CR_INLINE cr_floats cr_root_floats(cr_floats v) { return __builtin_elementwise_sqrt(v); }
 CR_INLINE cr_doubles cr_root_doubles(cr_doubles v) { return __builtin_elementwise_sqrt(v); }
 
-/* The sum and the largest of the lanes: halves upon halves, one tree at AVX2 and AVX-512. */
+/* The sum, the product and the largest of the lanes: halves upon halves, one tree at AVX2 and AVX-512. */
 typedef float cr_float4 __attribute__((ext_vector_type(4)));
 typedef double cr_double2 __attribute__((ext_vector_type(2)));
 /* `v` down to 16 bytes, `q`. */
@@ -57,11 +57,14 @@ typedef double cr_double2 __attribute__((ext_vector_type(2)));
     return q[0];                                                                                   \
   }
 #define CR_ADD(a, b) ((a) + (b))
+#define CR_TIMES(a, b) ((a) * (b))
 /* b > a ? b : a: one instruction, as that comparison is the instruction's definition. */
 #define CR_LARGER(a, b) ((b) > (a) ? (b) : (a))
 CR_LANE_TREE(lane_sum, CR_ADD)
+CR_LANE_TREE(lane_product, CR_TIMES)
 CR_LANE_TREE(lane_maximum, CR_LARGER)
 #undef CR_LARGER
+#undef CR_TIMES
 #undef CR_ADD
 #undef CR_LANE_TREE
 #undef CR_QUARTER_FLOATS
@@ -106,6 +109,80 @@ CR_SHUFFLES(cr_floats, floats, 4)
 CR_SHUFFLES(cr_doubles, doubles, 2)
 #endif
 #undef CR_SHUFFLES
+
+/* The first lane whose mask is set; the number of lanes if none is. */
+typedef long long cr_longs __attribute__((ext_vector_type(CR_DOUBLES)));
+CR_INLINE long cr_first_lane_floats(cr_ints mask) {
+#if defined(__AVX2__)
+  __m256 half[2];
+  __builtin_memcpy(half, &mask, 64);
+  return __builtin_ctz(_mm256_movemask_ps(half[0]) | _mm256_movemask_ps(half[1]) << 8 | 1 << 16);
+#else
+  long i = 0;
+  while (i < CR_FLOATS && !mask[i]) i++;
+  return i;
+#endif
+}
+CR_INLINE long cr_first_lane_doubles(cr_longs mask) {
+#if defined(__AVX2__)
+  __m256d half[2];
+  __builtin_memcpy(half, &mask, 64);
+  return __builtin_ctz(_mm256_movemask_pd(half[0]) | _mm256_movemask_pd(half[1]) << 4 | 1 << 8);
+#else
+  long i = 0;
+  while (i < CR_DOUBLES && !mask[i]) i++;
+  return i;
+#endif
+}
+
+/* Copies a row of 4, 8, 12, ... bytes to other memory. What is no whole number of vectors is copied by two that overlap:
+   no masks, and branches that are easily foretold. */
+CR_INLINE void cr_copy_row(void *to, const void *from, long bytes) {
+  typedef float eight __attribute__((ext_vector_type(8)));
+  char *d = (char *)to;
+  const char *s = (const char *)from;
+#define CR_COPY_ENDS(TYPE)                                                                         \
+  do {                                                                                             \
+    TYPE first, last;                                                                              \
+    long rest = bytes - (long)sizeof first;                                                        \
+    __builtin_memcpy(&first, s, sizeof first);                                                     \
+    __builtin_memcpy(&last, s + rest, sizeof last);                                                \
+    __builtin_memcpy(d, &first, sizeof first);                                                     \
+    __builtin_memcpy(d + rest, &last, sizeof last);                                                \
+  } while (0)
+  if (bytes > 64) {
+    eight part;
+    for (long i = 0; i < bytes - 32; i += 32) {
+      __builtin_memcpy(&part, s + i, 32);
+      __builtin_memcpy(d + i, &part, 32);
+    }
+    __builtin_memcpy(&part, s + bytes - 32, 32);
+    __builtin_memcpy(d + bytes - 32, &part, 32);
+  } else if (bytes >= 32) {
+    CR_COPY_ENDS(eight);
+  } else if (bytes >= 16) {
+    CR_COPY_ENDS(cr_float4);
+  } else if (bytes >= 8) {
+    CR_COPY_ENDS(uint64_t);
+  } else if (bytes >= 4) {
+    __builtin_memcpy(d, s, 4);
+  }
+#undef CR_COPY_ENDS
+}
+
+/* to[i] = from[table[i]], and to[table[i]] = from[i]. One element after the other: putting vectors together costs more. */
+#define CR_BY_TABLE(ELEMENT, NAME)                                                                 \
+  CR_INLINE void cr_gather_##NAME(const ELEMENT *from, const int32_t *table, ELEMENT *to, long n) {  \
+    _Pragma("clang loop vectorize(disable) unroll_count(2)")                                       \
+    for (long i = 0; i < n; i++) to[i] = from[table[i]];                                           \
+  }                                                                                                \
+  CR_INLINE void cr_scatter_##NAME(const ELEMENT *from, const int32_t *table, ELEMENT *to, long n) { \
+    _Pragma("clang loop vectorize(disable) unroll_count(2)")                                       \
+    for (long i = 0; i < n; i++) to[table[i]] = from[i];                                           \
+  }
+CR_BY_TABLE(float, floats)
+CR_BY_TABLE(double, doubles)
+#undef CR_BY_TABLE
 
 /* Products of the low halves of 64 bits. */
 CR_INLINE cr_words cr_multiply_words(cr_words a, cr_words b) {

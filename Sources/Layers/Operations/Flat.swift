@@ -44,19 +44,29 @@ extension Program {
         }
     }
 
-    /// y = factor * the elements of x under new strides (in elements; 0 repeats).
+    /// y = factor * the elements of x under new strides (in elements; 0 repeats), in y's order.
     public func copyStrided(
         _ x: Value, strides from: [Int], offset: Int = 0, into y: Value, strides to: [Int], toOffset: Int = 0,
         sizes: [Int], factor: Double = 1
     ) {
-        guard let space = StridedSpace(sizes: sizes, strides: [from, to]), space.count > 0 else { return }
+        var (sizes, strides) = (sizes, [from, to])
+        for last in sizes.indices.dropFirst() {
+            for i in (1...last).reversed() where abs(strides[1][i - 1]) < abs(strides[1][i]) {
+                sizes.swapAt(i - 1, i)
+                strides[0].swapAt(i - 1, i)
+                strides[1].swapAt(i - 1, i)
+            }
+        }
+        let operands = [
+            Operand(0, x, .read, byteOffset: offset * elementSize), Operand(1, y, .write, byteOffset: toOffset * elementSize),
+        ]
+        if factor == 1, !sizes.contains(0), let blocks = BlockCopy(StridedSpace.joined(sizes: sizes, strides: strides)) {
+            return blocks.append(self, operands)
+        }
+        guard let space = StridedSpace(sizes: sizes, strides: strides), space.count > 0 else { return }
         let pieces = (space.rows + space.rowsPerPiece - 1) / space.rowsPerPiece
         call(
-            .copyStrided,
-            [
-                Operand(0, x, .read, byteOffset: offset * elementSize),
-                Operand(1, y, .write, byteOffset: toOffset * elementSize), Operand(2, table(space), .read),
-            ], pieces: pieces, cost: Double(space.count) * 0.5
+            .copyStrided, operands + [Operand(2, table(space), .read)], pieces: pieces, cost: Double(space.count) * 0.5
         ) {
             $0.integers[0] = space.rowsPerPiece
             $0.integers[1] = factor == 1 ? 0 : 1

@@ -79,7 +79,8 @@ struct Slice: Layer {
         guard emit.needsInputGradient() else { return }
         let (strides, offset) = walk(emit)
         let gradient = emit.inputGradient()
-        emit.program.fill(gradient, with: 0, count: emit.inputShapes[0].elementCount)
+        let count = emit.inputShapes[0].elementCount
+        if emit.outputShapes[0].elementCount != count { emit.program.fill(gradient, with: 0, count: count) }
         emit.program.copyStrided(
             emit.outputGradient(), strides: emit.outputShapes[0].strides, into: gradient, strides: strides,
             toOffset: offset, sizes: emit.outputShapes[0].dimensions)

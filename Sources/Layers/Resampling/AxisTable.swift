@@ -92,13 +92,17 @@ protocol AxisLayer: Layer {
 extension AxisLayer {
     var filling: Double { 0 }
 
-    func forward(_ emit: Emitter) {
+    func forward(_ emit: Emitter) { combineForward(emit) }
+    func backward(_ emit: Emitter) {
+        if emit.needsInputGradient() { combineBackward(emit) }
+    }
+
+    func combineForward(_ emit: Emitter) {
         let shape = emit.inputShapes[0]
         emit.program.combine(emit.input(), shape, steps(shape), into: emit.output(), filling: filling)
     }
 
-    func backward(_ emit: Emitter) {
-        guard emit.needsInputGradient() else { return }
+    func combineBackward(_ emit: Emitter) {
         let steps = steps(emit.inputShapes[0]).reversed().map { (axis: $0.axis, table: $0.table.transposed) }
         emit.program.combine(emit.outputGradient(), emit.outputShapes[0], steps, into: emit.inputGradient())
     }

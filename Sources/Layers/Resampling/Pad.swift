@@ -66,19 +66,35 @@ struct Pad: AxisLayer {
         return [shape]
     }
 
-    func steps(_ shape: Shape) -> [(axis: Int, table: AxisTable)] {
-        var steps: [(axis: Int, table: AxisTable)] = []
-        for number in (0..<padding.count / 2).reversed() where padding[2 * number] != 0 || padding[2 * number + 1] != 0 {
+    func forward(_ emit: Emitter) {
+        let shape = emit.inputShapes[0]
+        if emit.program.move(emit.input(), shape, moves(shape), into: emit.output(), filling: filling) { return }
+        combineForward(emit)
+    }
+
+    func backward(_ emit: Emitter) {
+        guard emit.needsInputGradient() else { return }
+        let shape = emit.inputShapes[0]
+        if emit.program.move(emit.outputGradient(), shape, moves(shape), isBack: true, into: emit.inputGradient()) { return }
+        combineBackward(emit)
+    }
+
+    private func moves(_ shape: Shape) -> [LineMove] {
+        (0..<padding.count / 2).filter { padding[2 * $0] != 0 || padding[2 * $0 + 1] != 0 }.map { number in
             let axis = shape.rank - 1 - number
-            let size = shape[axis]
-            var table = AxisTable(size: size)
-            for position in 0..<size + padding[2 * number] + padding[2 * number + 1] {
-                let source = source(position - padding[2 * number], size)
-                table.append(source < 0 ? [] : [(source, 1)])
-            }
-            steps.append((axis, table))
+            let (before, behind) = (padding[2 * number], padding[2 * number + 1])
+            return LineMove(
+                axis: axis, sources: (-before..<shape[axis] + behind).map { source($0, shape[axis]) }, before: before)
         }
-        return steps
+    }
+
+    /// Large blocks go one dimension after another.
+    func steps(_ shape: Shape) -> [(axis: Int, table: AxisTable)] {
+        moves(shape).reversed().map { move in
+            var table = AxisTable(size: shape[move.axis])
+            for source in move.sources { table.append(source < 0 ? [] : [(source, 1)]) }
+            return (move.axis, table)
+        }
     }
 
     private func source(_ i: Int, _ size: Int) -> Int {

@@ -125,9 +125,18 @@ struct Roll: Layer {
         if emit.needsInputGradient() { roll(emit, emit.outputGradient(), into: emit.inputGradient(), forwards: false) }
     }
 
-    /// One dimension after the other, each in two copies.
+    /// In blocks of all dimensions; or one dimension after the other, each in two copies.
     private func roll(_ emit: Emitter, _ x: Value, into y: Value, forwards: Bool) {
         let shape = emit.inputShapes[0]
+        let axes = dimensions.compactMap { try? shape.axis($0) }
+        if !axes.contains(0), Set(axes).count == axes.count, shape.elementCount > 0 {
+            let moves = zip(axes, shifts).map { axis, shift in
+                let size = shape[axis]
+                let first = ((forwards ? -(shift % size) : shift % size) + size) % size
+                return LineMove(axis: axis, sources: (0..<size).map { (first + $0) % size }, before: 0)
+            }
+            if emit.program.move(x, shape, moves, into: y) { return }
+        }
         var forms = dimensions.compactMap { try? shape.axis($0) }.map { FoldForm(shape, axis: $0) }
         if dimensions.isEmpty { forms = [FoldForm(Shape([shape.elementCount]), axis: 0)] }
         var from = x
