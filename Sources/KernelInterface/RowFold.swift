@@ -8,3 +8,6 @@ public enum RowFold: Int, Sendable {
 public enum RowCumulation: Int, Sendable {
     case sum, product, largest, smallest
 }
+
+/// In place of a fold's number: where the largest element is, but of several NaN the last one.
+@inlinable public var positionOfLastNaN: Int { 16 }

@@ -11,7 +11,8 @@
 //   largest, smallest: equal elements share dy; product: dy times the product of the others
 // foldPosition: the first index of the largest (smallest) element, or of the first NaN. Indices are Int64 in a
 //   call of doubles, else Int32.
-//   pointers  0 x  1 indices      integers  0...3 as above  4 RowFold (largest or smallest)
+//   pointers  0 x  1 indices      integers  0...3 as above  4 RowFold (largest or smallest), or positionOfLastNaN: the
+//             largest, but of several NaN the last one (inner 1 only)
 
 import KernelInterface
 
@@ -27,9 +28,9 @@ let foldRowsKernel: Kernel = { call, begin, end, _ in
 let foldPositionKernel: Kernel = { call, begin, end, _ in
     let arguments = Arguments(call)
     if arguments.isDouble {
-        foldPosition(Double.self, Int64.self, arguments, begin, end)
+        foldPosition(DoubleVector.self, Int64.self, arguments, begin, end)
     } else {
-        foldPosition(Float.self, Int32.self, arguments, begin, end)
+        foldPosition(FloatVector.self, Int32.self, arguments, begin, end)
     }
 }
 
@@ -56,11 +57,13 @@ struct FoldBlocks {
     /// A unit's 16 positions are one vector of floats or two of doubles.
     @inline(__always) mutating func next() -> Bool {
         while unit < high {
-            let start = unit % blocks * 16 + position
-            let last = min(inner, unit % blocks * 16 + 16)
+            // A division takes longer than a short row.
+            let outer = blocks == 1 ? unit : unit / blocks
+            let start = (unit - outer * blocks) * 16 + position
+            let last = min(inner, start - position + 16)
             if start < last {
-                offset = unit / blocks * columns * inner + start
-                target = unit / blocks * inner + start
+                offset = outer * columns * inner + start
+                target = outer * inner + start
                 count = min(lanes, last - start)
                 position += count
                 return true
@@ -76,21 +79,30 @@ struct FoldBlocks {
 protocol Fold {
     static func start<V: KernelMath>(_: V.Type) -> V
     static func join<V: KernelMath>(_ a: V, _ b: V) -> V
+    /// All lanes as one, by a fixed tree.
+    static func joinLanes<V: KernelMath>(_ v: V) -> V.Scalar
 }
 
 enum LargestFold: Fold {
     @inline(__always) static func start<V: KernelMath>(_: V.Type) -> V { V.all(-.infinity) }
     @inline(__always) static func join<V: KernelMath>(_ a: V, _ b: V) -> V { V.larger(a, b) }
+    @inline(__always) static func joinLanes<V: KernelMath>(_ v: V) -> V.Scalar {
+        V.anyLane(v .!= v) ? .nan : v.laneMaximum
+    }
 }
 
 enum SmallestFold: Fold {
     @inline(__always) static func start<V: KernelMath>(_: V.Type) -> V { V.all(.infinity) }
     @inline(__always) static func join<V: KernelMath>(_ a: V, _ b: V) -> V { V.smaller(a, b) }
+    @inline(__always) static func joinLanes<V: KernelMath>(_ v: V) -> V.Scalar {
+        V.anyLane(v .!= v) ? .nan : -V(bits: v.bits ^ V.signBit).laneMaximum
+    }
 }
 
 enum ProductFold: Fold {
     @inline(__always) static func start<V: KernelMath>(_: V.Type) -> V { V.one }
     @inline(__always) static func join<V: KernelMath>(_ a: V, _ b: V) -> V { a * b }
+    @inline(__always) static func joinLanes<V: KernelMath>(_ v: V) -> V.Scalar { v.laneProduct }
 }
 
 /// `count` neighbouring results of `columns` elements each, `inner` apart.
@@ -102,7 +114,7 @@ enum ProductFold: Fold {
     return result
 }
 
-/// One result, in the first lane: a vector of partial ones, which are joined in order.
+/// One result, in every lane: a vector of partial ones, which are joined at the end.
 @inline(__always) private func foldAlong<F: Fold, V: KernelMath>(
     _: F.Type, _: V.Type, _ x: UnsafePointer<V.Scalar>, _ columns: Int
 ) -> V {
@@ -116,9 +128,7 @@ enum ProductFold: Fold {
         let rest = V.load(x + i, columns - i)
         partial = V.choose(V.firstLanes(columns - i), F.join(partial, rest), partial)
     }
-    var result = V(repeating: partial[0])
-    for lane in 1..<V.lanes { result = F.join(result, V(repeating: partial[lane])) }
-    return result
+    return V(repeating: F.joinLanes(partial))
 }
 
 /// log(sum(exp(x))) above the largest element, which is taken off first unless it is infinite.
@@ -179,31 +189,69 @@ private func foldRows<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin:
 }
 
 @inline(__always)
-private func foldPosition<T: BinaryFloatingPoint, I: FixedWidthInteger>(
-    _: T.Type, _: I.Type, _ arguments: Arguments, _ begin: Int, _ end: Int
+private func foldPosition<V: KernelMath, I: FixedWidthInteger>(
+    _: V.Type, _: I.Type, _ arguments: Arguments, _ begin: Int, _ end: Int
 ) {
-    let x = arguments.input(0, T.self)
+    let x = arguments.input(0, V.Scalar.self)
     let indices = arguments.output(1, I.self)
-    let wantsLargest = arguments.integer(4) == 0
-    var block = FoldBlocks(arguments, begin, end, lanes: 16)
+    // The smallest is the largest with the other sign.
+    let flip = (arguments.integer(4) == 1 ? V.all(-0.0) : V.zero).bits
+    let wantsLast = arguments.integer(4) == positionOfLastNaN
+    var block = FoldBlocks(arguments, begin, end, lanes: V.lanes)
     while block.next() {
-        for i in 0..<block.count {
-            let p = x + block.offset + i
-            var best = p[0]
-            var place = 0
-            var j = 1
-            while j < block.columns && best == best {
-                let value = p[j * block.inner]
-                if wantsLargest ? value > best : value < best {
-                    best = value
-                    place = j
-                } else if value != value {
-                    best = value
-                    place = j
-                }
-                j += 1
-            }
-            indices[block.target + i] = I(truncatingIfNeeded: place)
+        let p = x + block.offset
+        if block.inner == 1 {
+            indices[block.target] = I(truncatingIfNeeded: positionAlong(V.self, p, block.columns, flip, wantsLast))
+        } else {
+            // Indices are as long as elements, and are chosen and stored as their bits.
+            positionsAcross(V.self, p, block, flip).store(arguments.output(1, V.Scalar.self) + block.target, block.count)
         }
     }
+}
+
+@inline(__always)
+private func positionAlong<V: KernelMath>(
+    _: V.Type, _ x: UnsafePointer<V.Scalar>, _ columns: Int, _ flip: V.Bits, _ wantsLast: Bool
+) -> Int {
+    var best = V.all(-.infinity)
+    var i = 0
+    while i < columns {
+        let n = min(V.lanes, columns - i)
+        let part = V(bits: V.load(x + i, n).bits ^ flip)
+        best = V.choose(V.firstLanes(n), V.larger(best, part), best)
+        i += V.lanes
+    }
+    let element = V(repeating: LargestFold.joinLanes(best))
+    let isNumber = element[0] == element[0]
+    if !isNumber && wantsLast {
+        var last = columns - 1
+        while x[last] == x[last] { last -= 1 }
+        return last
+    }
+    i = 0
+    while i < columns {
+        // The zeros behind the row come later than the element.
+        let part = V(bits: V.load(x + i, min(V.lanes, columns - i)).bits ^ flip)
+        let found = V.firstLane(isNumber ? part .== element : part .!= part)
+        if found < V.lanes { return i + found }
+        i += V.lanes
+    }
+    return 0
+}
+
+@inline(__always)
+private func positionsAcross<V: KernelMath>(_: V.Type, _ x: UnsafePointer<V.Scalar>, _ block: FoldBlocks, _ flip: V.Bits) -> V {
+    var best = V(bits: V.load(x, block.count).bits ^ flip)
+    var place = V.zero
+    var j = 1
+    while j < block.columns {
+        let element = V(bits: V.load(x + j * block.inner, block.count).bits ^ flip)
+        let here = V(bits: V.Bits(repeating: V.Bits.Scalar(truncatingIfNeeded: j)))
+        // The first NaN stays.
+        let next = V.choose(element .!= element, here, V.choose(element .> best, here, place))
+        place = V.choose(best .!= best, place, next)
+        best = V.choose(best .!= best, best, V.larger(best, element))
+        j += 1
+    }
+    return place
 }

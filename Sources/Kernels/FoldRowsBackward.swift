@@ -80,9 +80,7 @@ private struct Kept<V: KernelMath> {
         i += n
     }
     kept.number = V(repeating: kept.number.laneSum)
-    var product = kept.product[0]
-    for lane in 1..<V.lanes { product *= kept.product[lane] }
-    kept.product = V(repeating: product)
+    kept.product = V(repeating: kept.product.laneProduct)
     return kept
 }
 

@@ -133,8 +133,8 @@ extension KernelMath {
         x.replacing(with: limit, where: x .> limit)
     }
     /// The larger of two; a NaN in either gives NaN. (Two masks joined by `.|` would become a loop over lanes.)
-    @inline(__always) static func larger(_ a: Self, _ b: Self) -> Self { choose(b .!= b, b, atLeast(a, b)) }
-    @inline(__always) static func smaller(_ a: Self, _ b: Self) -> Self { choose(b .!= b, b, atMost(a, b)) }
+    @_transparent static func larger(_ a: Self, _ b: Self) -> Self { choose(b .!= b, b, atLeast(a, b)) }
+    @_transparent static func smaller(_ a: Self, _ b: Self) -> Self { choose(b .!= b, b, atMost(a, b)) }
     @inline(__always) static var signBit: Bits { all(-0.0).bits }
     @inline(__always) static func magnitude(_ x: Self) -> Self { Self(bits: x.bits & ~signBit) }
     /// `x`, which has no sign of its own, with the sign of `source`.

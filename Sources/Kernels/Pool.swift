@@ -41,7 +41,7 @@ private func poolForward<V: KernelMath>(_: V.Type, _ call: Arguments, _ begin: I
         isMaximum ? poolPairs(V.self, call, planes, isMaximum: true) : poolPairs(V.self, call, planes, isMaximum: false)
     } else {
         isMaximum
-            ? poolWindows(V.Scalar.self, call, planes, isMaximum: true) : poolWindows(V.Scalar.self, call, planes, isMaximum: false)
+            ? poolWindows(V.self, call, planes, isMaximum: true) : poolWindows(V.self, call, planes, isMaximum: false)
     }
 }
 
@@ -92,8 +92,71 @@ struct PoolPairs<V: KernelMath> {
     }
 }
 
+/// The largest elements or the sums of n whole windows side by side, the first of which begins in column `left`.
+@inline(never)
+private func windows<V: KernelMath>(
+    _: V.Type, _ g: PoolSpace, _ z: PoolInterval, _ y: PoolInterval, _ left: Int, _ image: UnsafePointer<V.Scalar>, _ n: Int,
+    isMaximum: Bool, _ result: inout V
+) {
+    // By way of memory: vectors of 16 are cut into four when they are passed in registers.
+    var value = isMaximum ? V.all(-.infinity) : V.zero
+    if isMaximum {
+        forEachTap(V.self, g, z, y, left, image, n) { element, _ in value = V.larger(value, element) }
+    } else {
+        forEachTap(V.self, g, z, y, left, image, n) { element, _ in value += element }
+    }
+    result = value
+}
+
+/// One element of each of n whole windows, and where the first one's is, tap by tap.
 @inline(__always)
-private func poolWindows<T: BinaryFloatingPoint>(_: T.Type, _ call: Arguments, _ planes: Range<Int>, isMaximum: Bool) {
+func forEachTap<V: KernelMath>(
+    _: V.Type, _ g: PoolSpace, _ z: PoolInterval, _ y: PoolInterval, _ left: Int, _ image: UnsafePointer<V.Scalar>, _ n: Int,
+    _ body: (_ elements: V, _ place: Int) -> Void
+) {
+    @inline(__always) func walk(_ stride: Int, _ n: Int) {
+        var iz = z.begin
+        while iz < z.end {
+            var iy = y.begin
+            while iy < y.end {
+                var here = (iz * g.image[1] + iy) * g.image[2] + left
+                for _ in 0..<g.taps {
+                    body(loadEvery(V.self, image + here, stride, n), here)
+                    here += g.step[2]
+                }
+                iy += g.step[1]
+            }
+            iz += g.step[0]
+        }
+    }
+    #if BASELINE
+    walk(g.stride, n)
+    #else
+    // Numbers known to the compiler leave no masks and branches; for floats, to keep the code small.
+    if V.self != FloatVector.self {
+        walk(g.stride, n)
+    } else if n == V.lanes && g.stride == 1 {
+        walk(1, V.lanes)
+    } else if n == V.lanes && g.stride == 2 {
+        walk(2, V.lanes)
+    } else {
+        walk(g.stride, n)
+    }
+    #endif
+}
+
+/// `count` elements (1...lanes), `stride` apart.
+@inline(__always) private func loadEvery<V: KernelMath>(_: V.Type, _ p: UnsafePointer<V.Scalar>, _ stride: Int, _ count: Int) -> V {
+    if stride == 1 { return V.load(p, count) }
+    if stride != 2 { return V.loadStrided(p, stride, count) }
+    let reach = 2 * count - 1
+    let first = min(V.lanes, reach)
+    return V.evens(V.load(p, first), V.load(p + first, reach - first))
+}
+
+@inline(__always)
+private func poolWindows<V: KernelMath>(_: V.Type, _ call: Arguments, _ planes: Range<Int>, isMaximum: Bool) {
+    typealias T = V.Scalar
     let g = call.input(2, PoolSpace.self).pointee
     let deep = call.input(3, Int.self)
     let down = deep + 3 * g.positions[0]
@@ -111,26 +174,18 @@ private func poolWindows<T: BinaryFloatingPoint>(_: T.Type, _ call: Arguments, _
                 var ox = 0
                 while ox < g.positions[2] {
                     if ox == g.low && middle > 0 {
-                        // Whole windows: one tap of all of them after the other.
-                        let target = result + ox
-                        for i in 0..<middle { target[i] = first }
+                        // Whole windows: a vector of them takes one tap after the other. The last one may begin
+                        // among those of the one before, and finds the same again.
                         let left = PoolInterval(along, ox)
-                        var iz = z.begin
-                        while iz < z.end {
-                            var iy = y.begin
-                            while iy < y.end {
-                                var source = image + ((iz * g.image[1] + iy) * g.image[2] + left.begin)
-                                for _ in 0..<g.taps {
-                                    takeRow(source, target, middle, g.stride, isMaximum: isMaximum)
-                                    source += g.step[2]
-                                }
-                                iy += g.step[1]
-                            }
-                            iz += g.step[0]
-                        }
-                        if !isMaximum {
-                            let divisor = T(g.divisor == 0 ? rowCount * left.count : g.divisor)
-                            for i in 0..<middle { target[i] /= divisor }
+                        let divisor = isMaximum ? 1 : T(g.divisor == 0 ? rowCount * left.count : g.divisor)
+                        var i = 0
+                        while i < middle {
+                            let n = min(V.lanes, middle)
+                            let start = min(i, middle - n)
+                            var value = V.zero
+                            windows(V.self, g, z, y, left.begin + start * g.stride, image, n, isMaximum: isMaximum, &value)
+                            (value / V(repeating: divisor)).store(result + (ox + start), n)
+                            i += V.lanes
                         }
                         ox = g.high
                         continue
@@ -161,27 +216,5 @@ private func poolWindows<T: BinaryFloatingPoint>(_: T.Type, _ call: Arguments, _
                 result += g.positions[2]
             }
         }
-    }
-}
-
-/// Strides known to the compiler make vectors.
-@inline(__always)
-private func takeRow<T: BinaryFloatingPoint>(
-    _ source: UnsafePointer<T>, _ target: UnsafeMutablePointer<T>, _ count: Int, _ stride: Int, isMaximum: Bool
-) {
-    @inline(__always) func take(_ stride: Int) {
-        for i in 0..<count {
-            let element = source[i * stride]
-            if isMaximum {
-                target[i] = isLarger(element, target[i]) ? element : target[i]
-            } else {
-                target[i] += element
-            }
-        }
-    }
-    switch stride {
-    case 1: take(1)
-    case 2: take(2)
-    default: take(stride)
     }
 }

@@ -15,44 +15,50 @@ import KernelInterface
 let poolIndicesKernel: Kernel = { call, begin, end, _ in
     let arguments = Arguments(call)
     if arguments.isDouble {
-        poolIndices(Double.self, Int64.self, arguments, begin, end)
+        poolIndices(DoubleVector.self, Int64.self, arguments, begin, end)
     } else {
-        poolIndices(Float.self, Int32.self, arguments, begin, end)
+        poolIndices(FloatVector.self, Int32.self, arguments, begin, end)
     }
 }
 
 let placeInPlanesKernel: Kernel = { call, begin, end, _ in
     let arguments = Arguments(call)
     if arguments.isDouble {
-        placeInPlanes(Double.self, Int64.self, arguments, begin, end)
+        placeInPlanes(DoubleVector.self, Int64.self, arguments, begin, end)
     } else {
-        placeInPlanes(Float.self, Int32.self, arguments, begin, end)
+        placeInPlanes(FloatVector.self, Int32.self, arguments, begin, end)
     }
 }
 
 @inline(__always)
-private func poolIndices<T: BinaryFloatingPoint, I: FixedWidthInteger>(_: T.Type, _: I.Type, _ call: Arguments, _ begin: Int, _ end: Int) {
+private func poolIndices<V: KernelMath, I: FixedWidthInteger>(_: V.Type, _: I.Type, _ call: Arguments, _ begin: Int, _ end: Int) {
     let perPiece = call.integer(1)
     let g = call.input(2, PoolSpace.self).pointee
     for plane in begin * perPiece..<min(end * perPiece, call.integer(0)) {
-        let image = call.input(0, T.self) + plane * g.imageCount
-        let result = call.output(1, T.self) + plane * g.positionCount
+        let image = call.input(0, V.Scalar.self) + plane * g.imageCount
+        let result = call.output(1, V.Scalar.self) + plane * g.positionCount
         let indices = call.output(4, I.self) + plane * g.positionCount
-        forEachMaximum(g, call.input(3, Int.self), image) { position, place in
+        forEachMaximum(V.self, g, call.input(3, Int.self), image) { position, place in
             // A window without elements: none of PyTorch's has.
-            result[position] = place < 0 ? -T.infinity : image[place]
+            result[position] = place < 0 ? -V.Scalar.infinity : image[place]
             indices[position] = I(truncatingIfNeeded: max(place, 0))
         }
     }
 }
 
 @inline(__always)
-private func placeInPlanes<T: BinaryFloatingPoint, I: FixedWidthInteger>(_: T.Type, _: I.Type, _ call: Arguments, _ begin: Int, _ end: Int) {
+private func placeInPlanes<V: KernelMath, I: FixedWidthInteger>(_: V.Type, _: I.Type, _ call: Arguments, _ begin: Int, _ end: Int) {
+    typealias T = V.Scalar
     let perPiece = call.integer(1)
     let small = call.integer(2)
     let large = call.integer(3)
     let function = PlacedFunction(rawValue: call.integer(4)) ?? .fetch
-    for plane in begin * perPiece..<min(end * perPiece, call.integer(0)) {
+    let planes = begin * perPiece..<min(end * perPiece, call.integer(0))
+    if function != .fetch {
+        let zeros = RowOperand<V>(nil, step: 0, constant: 0)
+        copyContiguous(zeros, call.output(2, T.self) + planes.lowerBound * large, planes.count * large)
+    }
+    for plane in planes {
         let indices = call.input(1, I.self) + plane * small
         if function == .fetch {
             let source = call.input(0, T.self) + plane * large
@@ -62,7 +68,6 @@ private func placeInPlanes<T: BinaryFloatingPoint, I: FixedWidthInteger>(_: T.Ty
         }
         let source = call.input(0, T.self) + plane * small
         let target = call.output(2, T.self) + plane * large
-        for i in 0..<large { target[i] = 0 }
         if function == .put {
             for i in 0..<small { target[Int(truncatingIfNeeded: indices[i])] = source[i] }
         } else {

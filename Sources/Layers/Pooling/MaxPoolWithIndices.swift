@@ -43,7 +43,7 @@ extension IndexedMaxPoolLayer {
     }
 
     func forward(_ emit: Emitter) {
-        guard let work = PoolWork(self, emit) else { return }
+        guard let work = work(emit) else { return }
         emit.program.call(
             .poolIndices,
             [
