@@ -119,7 +119,7 @@ private let forms = [(1, 1, 1), (3, 5, 1), (2, 33, 1), (3, 4, 5), (2, 7, 16), (2
         var x: [Float] = numbers.array(rows * columns)
         for i in stride(from: 0, to: x.count, by: 5) { x[i] = (x[i] * 2).rounded() }
         if columns > 3 { x[2] = .nan }
-        for descending in [false, true] {
+        for (descending, kept) in [(false, columns), (true, columns), (true, min(columns, 5))] {
             let expected = (0..<rows).flatMap { row -> [Int32] in
                 let part = Array(x[row * columns..<(row + 1) * columns])
                 let order = (0..<columns).sorted { a, b in
@@ -127,12 +127,13 @@ private let forms = [(1, 1, 1), (3, 5, 1), (2, 33, 1), (3, 4, 5), (2, 7, 16), (2
                     if p.isNaN || q.isNaN { return p.isNaN != q.isNaN ? p.isNaN == descending : a < b }
                     return p == q ? a < b : descending ? p > q : p < q
                 }
-                return order.map { Int32($0) }
+                return order.prefix(kept).map { Int32($0) }
             }
             everyWay(
                 .sortRows, isDouble: false, pieces: rows, inputs: [0: GuardedArray(x)],
                 outputs: [
-                    1: GuardedArray([Float](repeating: 9, count: x.count)), 2: GuardedArray([Int32](repeating: 9, count: x.count)),
+                    1: GuardedArray([Float](repeating: 9, count: rows * kept)),
+                    2: GuardedArray([Int32](repeating: 9, count: rows * kept)),
                     3: GuardedArray([Int32](repeating: 9, count: 2 * x.count)),
                 ],
                 { call in
@@ -140,7 +141,7 @@ private let forms = [(1, 1, 1), (3, 5, 1), (2, 33, 1), (3, 4, 5), (2, 7, 16), (2
                     call.integers[1] = columns
                     call.integers[2] = 1
                     call.integers[3] = descending ? 1 : 0
-                    call.integers[4] = columns
+                    call.integers[4] = kept
                 }
             ) { _, results in #expect(results[2]!.array(Int32.self) == expected) }
         }

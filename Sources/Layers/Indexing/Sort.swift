@@ -121,7 +121,8 @@ extension SortLayer {
     func backward(_ emit: Emitter) {
         guard Self.hasValues, emit.needsInputGradient(), let axis = try? emit.inputShapes[0].axis(dimension) else { return }
         let gradient = emit.inputGradient()
-        emit.program.fill(gradient, with: 0, count: emit.inputShapes[0].elementCount)
+        // All of them have a place if none is left out.
+        if kept != nil { emit.program.fill(gradient, with: 0, count: emit.inputShapes[0].elementCount) }
         emit.program.scatter(
             IndexWalk(emit.inputShapes[0], axis: axis, index: emit.outputShapes[0]), emit.outputGradient(), indices: emit.output(1),
             into: gradient, adds: false)
