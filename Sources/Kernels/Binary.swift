@@ -8,6 +8,13 @@ protocol BinaryOperation {
     /// The loss's gradient in x, from its gradient dz in z = value(x, y).
     static func gradientX<V: KernelMath>(_ dz: V, _ x: V, _ y: V, _ z: V) -> V
     static func gradientY<V: KernelMath>(_ dz: V, _ x: V, _ y: V, _ z: V) -> V
+    /// Whether the derivatives are long enough, or seldom enough used, to be functions of their own, around which the
+    /// loops are one.
+    static var isLong: Bool { get }
+}
+
+extension BinaryOperation {
+    @inline(__always) static var isLong: Bool { false }
 }
 
 enum Addition: BinaryOperation {
@@ -37,6 +44,7 @@ enum Division: BinaryOperation {
 }
 
 enum Exponentiation: BinaryOperation {
+    @inline(__always) static var isLong: Bool { true }
     @inline(__always) static func value<V: KernelMath>(_ x: V, _ y: V) -> V { V.pow(x, y) }
     @inline(__always) static func gradientX<V: KernelMath>(_ dz: V, _ x: V, _ y: V, _: V) -> V {
         // A constant x ** 0 has no slope, not even at x = 0.

@@ -34,6 +34,22 @@ let binaryBackwardStridedKernel: Kernel = { call, begin, end, _ in
     }
 }
 
+/// What a long derivative reads; dz becomes the gradient. Vectors go to it by way of memory: in registers they would be
+/// cut into four.
+private struct BackwardVectors<V: KernelMath> {
+    var dz: V
+    let x: V
+    let y: V
+    let z: V
+
+    @inline(never) mutating func setGradientX<Operation: BinaryOperation>(_: Operation.Type) {
+        dz = Operation.gradientX(dz, x, y, z)
+    }
+    @inline(never) mutating func setGradientY<Operation: BinaryOperation>(_: Operation.Type) {
+        dz = Operation.gradientY(dz, x, y, z)
+    }
+}
+
 /// z, dz and the gradient, the rows of which follow each other.
 private struct Backward<Vector: KernelMath>: BinaryBody {
     typealias V = Vector
@@ -46,9 +62,19 @@ private struct Backward<Vector: KernelMath>: BinaryBody {
 
     @inline(never) func run<Operation: BinaryOperation>(_: Operation.Type) {
         if isOfX {
-            run { dz, x, y, z in Operation.gradientX(dz, x, y, z) }
+            run { dz, x, y, z in
+                if !Operation.isLong { return Operation.gradientX(dz, x, y, z) }
+                var vectors = BackwardVectors(dz: dz, x: x, y: y, z: z)
+                vectors.setGradientX(Operation.self)
+                return vectors.dz
+            }
         } else {
-            run { dz, x, y, z in Operation.gradientY(dz, x, y, z) }
+            run { dz, x, y, z in
+                if !Operation.isLong { return Operation.gradientY(dz, x, y, z) }
+                var vectors = BackwardVectors(dz: dz, x: x, y: y, z: z)
+                vectors.setGradientY(Operation.self)
+                return vectors.dz
+            }
         }
     }
 

@@ -15,6 +15,7 @@ enum Smaller: BinaryOperation {
 
 /// The angle of the point (y, x), as C's atan2(x, y); at the origin the slopes are 0.
 enum Angle: BinaryOperation {
+    @inline(__always) static var isLong: Bool { true }
     @inline(__always) static func value<V: KernelMath>(_ x: V, _ y: V) -> V { V.throughDouble(AngleOfPoint.self, x, y) }
     @inline(__always) static func gradientX<V: KernelMath>(_ dz: V, _ x: V, _ y: V, _: V) -> V {
         let square = V.fma(x, x, y * y)
@@ -27,6 +28,7 @@ enum Angle: BinaryOperation {
 }
 
 enum Length: BinaryOperation {
+    @inline(__always) static var isLong: Bool { true }
     @inline(__always) static func value<V: KernelMath>(_ x: V, _ y: V) -> V { V.throughDouble(Hypotenuse.self, x, y) }
     @inline(__always) static func gradientX<V: KernelMath>(_ dz: V, _ x: V, _: V, _ z: V) -> V { dz * (x / z) }
     @inline(__always) static func gradientY<V: KernelMath>(_ dz: V, _: V, _ y: V, _ z: V) -> V { dz * (y / z) }
@@ -34,6 +36,7 @@ enum Length: BinaryOperation {
 
 /// log(exp(x) + exp(y)) as the larger one and log(1 + exp(-|x - y|)).
 enum LogarithmOfSum: BinaryOperation {
+    @inline(__always) static var isLong: Bool { true }
     @inline(__always) static func difference<V: KernelMath>(_ x: V, _ y: V) -> V {
         // Equal infinities have a difference of 0.
         V.choose(x .== y, V.zero, x - y)
@@ -51,6 +54,7 @@ enum LogarithmOfSum: BinaryOperation {
 }
 
 enum RemainderOfFirst: BinaryOperation {
+    @inline(__always) static var isLong: Bool { true }
     @inline(__always) static func value<V: KernelMath>(_ x: V, _ y: V) -> V {
         V.throughDouble(TruncatedRemainder.self, x, y)
     }
@@ -61,6 +65,7 @@ enum RemainderOfFirst: BinaryOperation {
 }
 
 enum RemainderOfSecond: BinaryOperation {
+    @inline(__always) static var isLong: Bool { true }
     @inline(__always) static func value<V: KernelMath>(_ x: V, _ y: V) -> V {
         V.throughDouble(FlooredRemainder.self, x, y)
     }

@@ -41,6 +41,21 @@ struct PowerOperation: BinaryOperation {
     static let function = BinaryFunction.power
     let number: Double?
     init(_ attributes: Attributes) throws(ChainruleError) { number = Self.number(attributes) }
+
+    // A number as the exponent makes a function of one variable, which knows the exponents that need no logarithm.
+
+    func forward(_ emit: Emitter) {
+        guard let number else { return combineForward(emit) }
+        emit.program.unary(.power, (number, 0), from: emit.input(), into: emit.output(), count: emit.inputShapes[0].elementCount)
+    }
+
+    func backward(_ emit: Emitter) {
+        guard let number else { return combineBackward(emit) }
+        guard emit.needsInputGradient() else { return }
+        emit.program.unaryBackward(
+            .power, (number, 0), outputGradient: emit.outputGradient(), saved: emit.input(), into: emit.inputGradient(),
+            count: emit.inputShapes[0].elementCount)
+    }
 }
 
 struct MaximumOperation: BinaryOperation {
@@ -75,7 +90,10 @@ extension BinaryOperation {
         return inputs.count == 1 ? inputs : [try Shape.broadcast(inputs[0], inputs[1])]
     }
 
-    func forward(_ emit: Emitter) {
+    func forward(_ emit: Emitter) { combineForward(emit) }
+    func backward(_ emit: Emitter) { combineBackward(emit) }
+
+    func combineForward(_ emit: Emitter) {
         let walk = BinaryWalk(emit, number)
         var operands = [Operand(0, emit.input(0), .read), Operand(2, emit.output(), .write)]
         if number == nil { operands.append(Operand(1, emit.input(1), .read)) }
@@ -87,7 +105,7 @@ extension BinaryOperation {
         }
     }
 
-    func backward(_ emit: Emitter) {
+    func combineBackward(_ emit: Emitter) {
         for side in 0..<emit.inputShapes.count where emit.needsInputGradient(side) {
             let shape = emit.outputShapes[0]
             let needsSum = emit.inputShapes[side] != shape
