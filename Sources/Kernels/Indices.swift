@@ -24,6 +24,13 @@ private func checkIndices<I: FixedWidthInteger & SignedInteger>(_ arguments: Arg
     let from: UnsafePointer<I> = arguments.input(0)
     let to: UnsafeMutablePointer<I> = arguments.output(1)
     let most = Int64(limit)
+    // A sign bit comes from an index below 0, or from one that is too large.
+    var signs: Int64 = 0
+    for i in 0..<count {
+        let index = Int64(from[i])
+        signs |= index | (most &- 1 &- index)
+    }
+    if signs >= 0 { return copyElements(from, to, count) }
     var wrong = -1
     for i in 0..<count {
         let index = Int64(from[i])

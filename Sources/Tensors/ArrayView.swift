@@ -116,6 +116,9 @@ public func copyElements(from source: ArrayView, to destination: ArrayView) {
         to.copyMemory(from: from, byteCount: source.elementCount * source.type.size)
         return
     }
+    if source.isContiguous && destination.isContiguous {
+        return copyLine(from, source.type, source.type.size, to, destination.type, destination.type.size, source.elementCount)
+    }
     copyDimension(0, from, source, to, destination)
 }
 
@@ -134,12 +137,20 @@ private func copyDimension(
         for i in 0..<count { copyDimension(index + 1, from + i * fromStride, source, to + i * toStride, destination) }
         return
     }
-    switch (source.type, destination.type) {
+    copyLine(from, source.type, fromStride, to, destination.type, toStride, count)
+}
+
+private func copyLine(
+    _ from: UnsafeMutableRawPointer, _ fromType: DataType, _ fromStride: Int, _ to: UnsafeMutableRawPointer,
+    _ toType: DataType, _ toStride: Int, _ count: Int
+) {
+    switch (fromType, toType) {
     case (.float32, .float32): copyRun(Float.self, Float.self, from, fromStride, to, toStride, count) { $0 }
     case (.float64, .float32): copyRun(Double.self, Float.self, from, fromStride, to, toStride, count) { Float($0) }
     case (.float32, .float64): copyRun(Float.self, Double.self, from, fromStride, to, toStride, count) { Double($0) }
     case (.float64, .float64): copyRun(Double.self, Double.self, from, fromStride, to, toStride, count) { $0 }
-    default: for i in 0..<count { copyOne(from + i * fromStride, source.type, to + i * toStride, destination.type) }
+    case (.int64, .int32): copyRun(Int64.self, Int32.self, from, fromStride, to, toStride, count) { Int32(clamping: $0) }
+    default: for i in 0..<count { copyOne(from + i * fromStride, fromType, to + i * toStride, toType) }
     }
 }
 
