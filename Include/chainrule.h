@@ -301,7 +301,7 @@ chainrule_status chainrule_model_set_outputs(chainrule_model *model, const chain
    transformer layers); convolutions, recurrent layers and attention's scores compute in float32. Results have the
    same bits at any number of threads, and on CPUs with AVX2, AVX-512 and AVX-512 BF16; CPUs that have the last are up
    to twice as fast in large products, others gain nothing. Training rounds every operand in each step, which pays
-   from batches of about 64 and layers of about 256 on. Predictions keep a rounded copy of the weights, freed with
+   from batches of about 32 and layers of about 128 on. Predictions keep a rounded copy of the weights, freed with
    the model.
    May be changed at any time but while the model is being fitted (CHAINRULE_BUSY). CHAINRULE_INVALID_ARGUMENT for
    other words, CHAINRULE_DTYPE for bfloat16 in a float64 model. */

@@ -97,10 +97,7 @@ public func chainrule_model_set_compute(_ model: OpaquePointer?, _ compute: Unsa
     guarded("chainrule_model_set_compute") { () throws(ChainruleError) in
         let model = try modelHandle(model).model
         let word = try requiredText(compute, "compute")
-        guard let compute = Compute(word: word) else {
-            throw ChainruleError(.invalidArgument, "argument compute", expected: Compute.words, got: "\"\(word)\"")
-        }
-        try exclusively(model) { () throws(ChainruleError) in try model.setCompute(compute) }
+        try exclusively(model) { () throws(ChainruleError) in try model.setCompute(word) }
     }
 }
 

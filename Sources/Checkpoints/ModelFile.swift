@@ -50,11 +50,11 @@ public enum ModelFile {
         }
         let model = Model(type: type, seed: seed)
         if let word = file.metadata[computeKey] {
-            guard let compute = Compute(word: word), compute == .float32 || type == .float32 else {
-                throw ChainruleError(
-                    .format, "the file's \(computeKey)", expected: "float32, or bfloat16 in a model of float32", got: "\"\(word)\"")
+            do throws(ChainruleError) {
+                try model.setCompute(word)
+            } catch {
+                throw ChainruleError(.format, "the file's \(computeKey)", expected: error.expected, got: error.got)
             }
-            try model.setCompute(compute)
         }
         for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             let parts = line.split(separator: "\t", maxSplits: 2, omittingEmptySubsequences: false).map(String.init)

@@ -16,12 +16,14 @@ public enum Compute: Sendable {
     }
 
     public var word: StaticString { self == .float32 ? "float32" : "bfloat16" }
-    public static var words: String { "float32, bfloat16" }
 }
 
 extension Model {
     /// The caller has the model to itself; plans made before are made anew when they are next needed.
-    public func setCompute(_ compute: Compute) throws(ChainruleError) {
+    public func setCompute(_ word: String) throws(ChainruleError) {
+        guard let compute = Compute(word: word) else {
+            throw ChainruleError(.invalidArgument, "argument compute", expected: "float32, bfloat16", got: "\"\(word)\"")
+        }
         guard !isDouble || compute == .float32 else {
             throw ChainruleError(.dataType, "a model that computes in bfloat16", expected: "float32", got: "float64")
         }

@@ -17,8 +17,8 @@ public struct ForeseenProduct {
 
     public init?(_ operation: Operation, in program: Program) {
         guard operation.phase == .forward, case .matrixProduct(let problem) = operation.work, problem.m == 1, !problem.accumulate,
-            !problem.roundsOperands, problem.batchCount == 1, !problem.gathersB, !problem.biasOfRows, !problem.hasColumnSums, problem.aColumnStride == 1,
-            problem.bColumnStride == 1, problem.bRowStride == problem.n
+            !problem.roundsOperands, problem.batchCount == 1, !problem.gathersB, !problem.biasOfRows, !problem.hasColumnSums,
+            problem.aColumnStride == 1, problem.bColumnStride == 1, problem.bRowStride == problem.n
         else { return nil }
         func home(_ role: MatrixMultiplyPlan.Role) -> Home? {
             guard let operand = operation.operands.first(where: { $0.slot == role.rawValue }), operand.byteOffset == 0 else { return nil }

@@ -19,7 +19,9 @@ extension RoundedProduct {
         // A block of 256 columns stays in the second-level cache; halved until there is a piece for each of some threads.
         var rowGroups = 16
         var columnGroups = 8
-        func count() -> Int { (groups.count + rowGroups - 1) / rowGroups * ((panels + columnGroups - 1) / columnGroups) * p.batchCount }
+        func count() -> Int {
+            (groups.count + rowGroups - 1) / rowGroups * ((panels + columnGroups - 1) / columnGroups) * p.batchCount
+        }
         while nanoseconds > 20_000 && count() < 8 && (rowGroups > 2 || columnGroups > 2) {
             if rowGroups > columnGroups { rowGroups /= 2 } else { columnGroups /= 2 }
         }
@@ -78,7 +80,8 @@ extension RoundedProduct {
         let count = call.integers[Slot.batch] == 0 ? 1 : p.batchCount
         let step = Step(
             kernel: .packPairs, call: call, operandSlots: [(role, 0), (isA ? .roundedA : .roundedB, 1)],
-            pieces: count * ((pairs + pairsPerPiece - 1) / pairsPerPiece) * ((groups.count + groupsPerPiece - 1) / groupsPerPiece),
+            pieces: count * ((pairs + pairsPerPiece - 1) / pairsPerPiece)
+                * ((groups.count + groupsPerPiece - 1) / groupsPerPiece),
             cost: Double(count * lines * p.k) / 8)
         return (step, count * groups.firstSlot(groups.count) * pairRows(pairs) * 4)
     }

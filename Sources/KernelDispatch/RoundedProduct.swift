@@ -39,7 +39,8 @@ struct RoundedProduct {
     /// What prepares B, for a batch of one.
     var packing: (step: Step, bytes: Int) {
         let (step, bytes) = usesPairs ? packPairs(.b) : copy(.b)
-        return (Step(kernel: step.kernel, call: step.call, operandSlots: [(.b, 0), (.workspace, 1)], pieces: step.pieces, cost: step.cost), bytes)
+        let slots: [(role: Role, slot: Int)] = [(.b, 0), (.workspace, 1)]
+        return (Step(kernel: step.kernel, call: step.call, operandSlots: slots, pieces: step.pieces, cost: step.cost), bytes)
     }
 
     // MARK: - rounded copies
@@ -61,9 +62,12 @@ struct RoundedProduct {
         var narrow = MatrixMultiplyPlan.narrowStep(dense)
         narrow?.call.integers[MatrixMultiplySlot.flags] |= MatrixMultiplyFlags.flushes
         for step in narrow.map({ [$0] }) ?? layout.steps {
-            let slots = step.operandSlots.map { (role: $0.role == .a ? Role.roundedA : $0.role == .b ? .roundedB : $0.role, slot: $0.slot) }
+            let slots = step.operandSlots.map { role, slot in
+                (role: role == .a ? Role.roundedA : role == .b ? .roundedB : role, slot: slot)
+            }
             let kernel = step.kernel == .matrixMultiply ? KernelName.multiplyRounded : step.kernel
-            plan.steps.append(Step(kernel: kernel, call: step.call, operandSlots: slots, pieces: step.pieces, cost: step.cost))
+            plan.steps.append(
+                Step(kernel: kernel, call: step.call, operandSlots: slots, pieces: step.pieces, cost: step.cost))
         }
         return plan
     }

@@ -2,8 +2,8 @@
 // fills them, KernelsBF16 reads them.
 //
 // A packed operand holds its lines (rows of A, columns of B) in groups. A group is [pairs of k][slots], with room for
-// whole fours of pairs: a word for each line holds the elements of an even k and of the one behind it. Rows of A come in groups of 12, which are the
-// tiles' height, and then some of fewer, columns of B in groups of 32.
+// whole fours of pairs: a word for each line holds the elements of an even k and of the one behind it. Rows of A come
+// in groups of 12, which are the tiles' height, and then some of fewer, columns of B in groups of 32.
 
 /// How the lines of a matrix are divided into groups.
 @frozen

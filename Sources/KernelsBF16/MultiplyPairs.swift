@@ -91,7 +91,8 @@ private struct PairProduct {
     }
 }
 
-@inline(never)
+// For size: the loop over k is not in it.
+@inline(never) @_optimize(size)
 private func multiplyPairs(_ raw: UnsafeRawPointer, _ begin: Int, _ end: Int, _ sums: UnsafeMutablePointer<Float>) {
     typealias Slot = MultiplyPairsSlot
     typealias Pointers = MatrixMultiplySlot
@@ -109,7 +110,8 @@ private func multiplyPairs(_ raw: UnsafeRawPointer, _ begin: Int, _ end: Int, _ 
         let panel = rest / down * columnGroups
         let group = rest % down * rowGroups
         let product = PairProduct(
-            a: call.input(Pointers.a) + matrix * call.integer(Slot.aBatch), b: call.input(Pointers.b) + matrix * call.integer(Slot.bBatch),
+            a: call.input(Pointers.a) + matrix * call.integer(Slot.aBatch),
+            b: call.input(Pointers.b) + matrix * call.integer(Slot.bBatch),
             c: call.output(Pointers.c) + matrix * call.integer(Slot.cBatch), bias: optional(Pointers.bias),
             saved: optional(Pointers.saved).map { $0 + matrix * call.integer(Slot.cBatch) }, rows: call.integer(Slot.rows),
             columns: call.integer(Slot.columns), pairs: call.integer(Slot.pairs), blockPairs: call.integer(Slot.blockPairs),

@@ -16,23 +16,24 @@ let packPairsKernel: Kernel = { call, begin, end, scratch in
     let target: UnsafeMutablePointer<Float> = arguments.output(1)
     let pairs = (arguments.integer(Slot.depth) + 1) / 2
     let groups = PairGroups(bits: arguments.integer(Slot.groups))
-    let along = (pairs + arguments.integer(Slot.pairsPerPiece) - 1) / arguments.integer(Slot.pairsPerPiece)
-    let across = (groups.count + arguments.integer(Slot.groupsPerPiece) - 1) / arguments.integer(Slot.groupsPerPiece)
+    let (pairStep, groupStep) = (arguments.integer(Slot.pairsPerPiece), arguments.integer(Slot.groupsPerPiece))
+    let along = (pairs + pairStep - 1) / pairStep
+    let across = (groups.count + groupStep - 1) / groupStep
     for piece in begin..<end {
         let matrix = piece / (along * across)
         let rest = piece - matrix * along * across
-        let pair = rest / across * arguments.integer(Slot.pairsPerPiece)
-        let group = rest % across * arguments.integer(Slot.groupsPerPiece)
+        let pair = rest / across * pairStep
+        let group = rest % across * groupStep
         var one = PairPacking(
             source: source + matrix * arguments.integer(Slot.batch),
             target: target + matrix * groups.firstSlot(groups.count) * pairRows(pairs), lines: arguments.integer(Slot.lines),
             depth: arguments.integer(Slot.depth), pairs: pairs, groups: groups,
             padding: UInt32(truncatingIfNeeded: arguments.integer(Slot.padding)))
-        one.endPair = pair + arguments.integer(Slot.pairsPerPiece) < pairs ? pair + arguments.integer(Slot.pairsPerPiece) : pairs
-        one.endGroup = group + arguments.integer(Slot.groupsPerPiece) < groups.count
-            ? group + arguments.integer(Slot.groupsPerPiece) : groups.count
+        one.endPair = pair + pairStep < pairs ? pair + pairStep : pairs
+        one.endGroup = group + groupStep < groups.count ? group + groupStep : groups.count
         if arguments.integer(Slot.depthStride) == 1 {
-            one.turn(pair, group, arguments.integer(Slot.lineStride), scratch.unsafelyUnwrapped.assumingMemoryBound(to: Float.self))
+            let room = scratch.unsafelyUnwrapped.assumingMemoryBound(to: Float.self)
+            one.turn(pair, group, arguments.integer(Slot.lineStride), room)
         } else {
             one.interleave(pair, group, arguments.integer(Slot.depthStride))
         }
@@ -65,7 +66,8 @@ private struct PairPacking {
                 while pair < endPair {
                     let length = endPair - pair < chunk ? endPair - pair : chunk
                     for i in 0..<count {
-                        round(source + (firstLine + line + i) * lineStride + 2 * pair, depth - 2 * pair, length, to: room + i * chunk)
+                        let from = source + (firstLine + line + i) * lineStride + 2 * pair
+                        round(from, depth - 2 * pair, length, to: room + i * chunk)
                     }
                     var k = 0
                     while k < length {
@@ -86,7 +88,8 @@ private struct PairPacking {
         while i < length {
             let low = left - 2 * i < 16 ? left - 2 * i : 16
             let high = left - 2 * i < 32 ? left - 2 * i - low : 16
-            cr_store_all_floats(to + i, cr_pair_neighbours(cr_load_floats(from + 2 * i, low), cr_load_floats(from + 2 * i + 16, high)))
+            let (first, second) = (cr_load_floats(from + 2 * i, low), cr_load_floats(from + 2 * i + 16, high))
+            cr_store_all_floats(to + i, cr_pair_neighbours(first, second))
             i += 16
         }
         if left < 2 * length {

@@ -48,7 +48,8 @@ extension Program {
             for index in first..<operations.count {
                 for place in operations[index].operands.indices {
                     let value = operations[index].operands[place].value
-                    operations[index].operands[place].byteOffset += value == b.value ? b.byteOffset : value == sums.value ? sums.byteOffset : 0
+                    if value == b.value { operations[index].operands[place].byteOffset = b.byteOffset }
+                    if value == sums.value { operations[index].operands[place].byteOffset = sums.byteOffset }
                 }
             }
         }
