@@ -31,13 +31,14 @@ extension ConvolutionSpace {
     @inlinable public var tilesDown: Int { (positions[1] + 3) / 4 }
     @inlinable public var tilesAcross: Int { (positions[2] + 3) / 4 }
 
-    /// 3 x 3, without strides, gaps and groups, zeros around the image, channels enough to pay for the transforms,
-    /// and tiles enough to fill vectors.
+    /// 3 x 3, without strides, gaps and groups, zeros around the image, channels enough to pay for the transforms of
+    /// the image, and tiles enough to fill vectors and to pay for those of the weights in a batch of one.
     public func suitsWinograd(outputs: Int, isDouble: Bool) -> Bool {
         guard !isDouble, groups == 1, mode == ConvolutionPadding.zeros.rawValue, kernel[0] == 1, kernel[1] == 3, kernel[2] == 3,
             image[0] == 1, positions[0] == 1, padding[0] == 0, !hasStride, dilation[1] == 1, dilation[2] == 1,
             padding[1] >= 0, padding[1] <= 2, padding[2] >= 0, padding[2] <= 2
         else { return false }
-        return channels >= 16 && outputs >= 16 && tilesDown * tilesAcross >= 12
+        let tiles = tilesDown * tilesAcross
+        return channels >= 16 && outputs >= 16 && tiles >= 12 && outputs * channels <= 4096 * tiles
     }
 }

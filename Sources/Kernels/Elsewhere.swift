@@ -1,6 +1,8 @@
 // AVX2's code for what AVX-512 has none of its own for within a kernel. The functions go by names in the object files, so that
 // neither module waits for the other to be compiled; the names hold the module's, as scripts/check_objects.sh wants.
 
+import KernelInterface
+
 #if AVX2
 @_silgen_name("11KernelsAVX2_unaryForwardFloat")
 public func avx2ForwardFloat(
@@ -27,6 +29,17 @@ public func avx2BackwardDouble(
 
 @_silgen_name("11KernelsAVX2_elementLoss")
 public func avx2ElementLoss(_ call: UnsafeRawPointer, _ begin: Int, _ end: Int) { elementLossKernel(call, begin, end, nil) }
+
+@_silgen_name("11KernelsAVX2_winogradImage")
+public func avx2WinogradImage(
+    _ space: UnsafePointer<ConvolutionSpace>, _ image: UnsafePointer<Float>, _ scratch: UnsafeMutableRawPointer, _ first: Int,
+    _ end: Int, _ channel: Int, _ channels: Int
+) { transformTiles(space, image, scratch, first, end, channel, channels) }
+
+@_silgen_name("11KernelsAVX2_winogradResults")
+public func avx2WinogradResults(
+    _ call: UnsafePointer<KernelCall>, _ scratch: UnsafeMutableRawPointer, _ first: Int, _ end: Int, _ output: Int, _ outputs: Int
+) { finishTiles(Arguments(call), scratch, first, end, output, outputs) }
 #endif
 
 #if AVX512
@@ -48,6 +61,15 @@ func avx2BackwardFloat(
 func avx2BackwardDouble(
     _ function: Int, _ a: Double, _ b: Double, _ dy: UnsafePointer<Double>, _ saved: UnsafePointer<Double>,
     _ dx: UnsafeMutablePointer<Double>, _ count: Int)
+
+@_silgen_name("11KernelsAVX2_winogradImage")
+func avx2WinogradImage(
+    _ space: UnsafePointer<ConvolutionSpace>, _ image: UnsafePointer<Float>, _ scratch: UnsafeMutableRawPointer, _ first: Int,
+    _ end: Int, _ channel: Int, _ channels: Int)
+
+@_silgen_name("11KernelsAVX2_winogradResults")
+func avx2WinogradResults(
+    _ call: UnsafePointer<KernelCall>, _ scratch: UnsafeMutableRawPointer, _ first: Int, _ end: Int, _ output: Int, _ outputs: Int)
 
 @_silgen_name("11KernelsAVX2_elementLoss")
 func avx2ElementLoss(_ call: UnsafeRawPointer, _ begin: Int, _ end: Int)

@@ -24,7 +24,6 @@ public func kernel(_ name: KernelName) -> Kernel? {
     case .depthwise: depthwiseKernel
     case .depthwiseWeights: depthwiseWeightsKernel
     case .winogradForward: winogradForwardKernel
-    case .winogradGradient: winogradGradientKernel
     case .unaryForward: unaryForwardKernel
     case .unaryBackward: unaryBackwardKernel
     case .accumulate: accumulateKernel

@@ -37,6 +37,47 @@ private enum Point {
     ]
 }
 
+/// The transforms from memory to memory, each a function that all kernels share: vectors `step` apart.
+@inline(never) func transformImage(
+    _ from: UnsafePointer<Float>, _ step: Int, _ to: UnsafeMutablePointer<Float>, _ toStep: Int
+) {
+    let u = winogradImage(loadSix(from, step))
+    for i in 0..<6 { u[i].store(to + i * toStep) }
+}
+
+@inline(never) func transformResults(
+    _ from: UnsafePointer<Float>, _ step: Int, _ to: UnsafeMutablePointer<Float>, _ toStep: Int
+) {
+    let y = winogradResults(loadSix(from, step))
+    for i in 0..<4 { y[i].store(to + i * toStep) }
+}
+
+@inline(never) func transformResultsBack(
+    _ from: UnsafePointer<Float>, _ step: Int, _ to: UnsafeMutablePointer<Float>, _ toStep: Int
+) {
+    let u = winogradResultsBack([
+        FloatVector.load(from), FloatVector.load(from + step), FloatVector.load(from + 2 * step),
+        FloatVector.load(from + 3 * step),
+    ])
+    for i in 0..<6 { u[i].store(to + i * toStep) }
+}
+
+@inline(never) func transformWeights(
+    _ from: UnsafePointer<Float>, _ step: Int, _ to: UnsafeMutablePointer<Float>, _ toStep: Int
+) {
+    let u = winogradWeights(FloatVector.load(from), FloatVector.load(from + step), FloatVector.load(from + 2 * step))
+    for i in 0..<6 { u[i].store(to + i * toStep) }
+}
+
+@inline(never) func transformWeightsBack(
+    _ from: UnsafePointer<Float>, _ step: Int, _ to: UnsafeMutablePointer<Float>, _ toStep: Int
+) {
+    let (w0, w1, w2) = winogradWeightsBack(loadSix(from, step))
+    w0.store(to)
+    w1.store(to + toStep)
+    w2.store(to + 2 * toStep)
+}
+
 /// Rows of Bt, and of A.
 @inline(never) func winogradImageRow(_ row: Int) -> InlineArray<6, Float> {
     let x: Float = row <= 2 ? Point.a : Point.b

@@ -38,6 +38,7 @@ private func transformFilters(_ call: Arguments, _ output: Int, _ count: Int, _ 
     let row = Winograd.padded(call.integer(0))
     let step = Winograd.weightStep(outputs: call.integer(0), channels: channels)
     let turned = scratch.assumingMemoryBound(to: Float.self)
+    let columns = turned + Winograd.channels * 9 * V.lanes
     let values = call.output(6, Float.self) + output
     var channel = 0
     while channel < channels {
@@ -48,13 +49,8 @@ private func transformFilters(_ call: Arguments, _ output: Int, _ count: Int, _ 
         for c in 0..<block {
             let w = turned + c * 9 * V.lanes
             let to = values + (channel + c) * row
-            let column0 = winogradWeights(V.load(w), V.load(w + 3 * V.lanes), V.load(w + 6 * V.lanes))
-            let column1 = winogradWeights(V.load(w + V.lanes), V.load(w + 4 * V.lanes), V.load(w + 7 * V.lanes))
-            let column2 = winogradWeights(V.load(w + 2 * V.lanes), V.load(w + 5 * V.lanes), V.load(w + 8 * V.lanes))
-            for i in 0..<6 {
-                let u = winogradWeights(column0[i], column1[i], column2[i])
-                for j in 0..<6 { u[j].store(to + (6 * i + j) * step) }
-            }
+            for x in 0..<3 { transformWeights(w + x * V.lanes, 3 * V.lanes, columns + x * V.lanes, 3 * V.lanes) }
+            for i in 0..<6 { transformWeights(columns + 3 * i * V.lanes, V.lanes, to + 6 * i * step, step) }
         }
         channel += block
     }
@@ -69,34 +65,47 @@ let winogradForwardKernel: Kernel = { call, begin, end, scratch in
 
 private func winogradPiece(_ call: Arguments, _ piece: Int, _ scratch: UnsafeMutableRawPointer) {
     let space = call.input(7, ConvolutionSpace.self)
-    let g = space.pointee
+    let all = space.pointee.channels
     let parts = call.integer(2)
     let output = piece % parts * call.integer(1)
     let outputs = min(call.integer(1), call.integer(0) - output)
     let first = piece / parts * Winograd.tiles
-    let room = TileRoom(scratch)
-    let block = TileBlock(
-        space, room, first: first, end: min(first + Winograd.tiles, g.samples * g.tilesDown * g.tilesAcross))
-    let image = room.rest
-    let sums = image + Winograd.points * pointStep(Winograd.channels)
-    let length = Winograd.part(g.channels, most: Winograd.channels)
+    let end = min(first + Winograd.tiles, space.pointee.samples * space.pointee.tilesDown * space.pointee.tilesAcross)
+    let image = TileRoom(scratch).rest
+    let length = Winograd.part(all, most: Winograd.channels)
     var channel = 0
-    while channel < g.channels {
-        let channels = min(length, g.channels - channel)
-        transformImage(space, call.input(1), block, room, channel: channel, channels: channels, to: image)
+    while channel < all {
+        let channels = min(length, all - channel)
+        // Products are what gains from AVX-512; its transforms are AVX2's (Elsewhere.swift).
+        #if AVX512
+        avx2WinogradImage(space, call.input(1), scratch, first, end, channel, channels)
+        #else
+        transformTiles(space, call.input(1), scratch, first, end, channel, channels)
+        #endif
         multiplyPoints(
-            call, image, channels: channels, sums, output: output, outputs: outputs, from: channel, of: g.channels,
-            vectors: block.vectors)
+            call, image, channels: channels, image + sumsOffset, output: output, outputs: outputs, from: channel, of: all,
+            vectors: (end - first + V.lanes - 1) / V.lanes)
         channel += channels
     }
-    finishTiles(call, space, block, sums, room, output: output, outputs: outputs)
+    #if AVX512
+    avx2WinogradResults(call.call, scratch, first, end, output, outputs)
+    #else
+    finishTiles(call, scratch, first, end, output, outputs)
+    #endif
 }
 
+/// Where the sums begin, behind the image's values.
+@inline(__always) private var sumsOffset: Int { Winograd.points * pointStep(Winograd.channels) }
+
+/// The image's values of tiles `first..<end`, some channels.
 @inline(never)
-private func transformImage(
-    _ space: UnsafePointer<ConvolutionSpace>, _ image: UnsafePointer<Float>, _ block: TileBlock, _ room: TileRoom, channel: Int,
-    channels: Int, to values: UnsafeMutablePointer<Float>
+func transformTiles(
+    _ space: UnsafePointer<ConvolutionSpace>, _ image: UnsafePointer<Float>, _ scratch: UnsafeMutableRawPointer, _ first: Int,
+    _ end: Int, _ channel: Int, _ channels: Int
 ) {
+    let room = TileRoom(scratch)
+    let block = TileBlock(space, room, first: first, end: end)
+    let values = room.rest
     let g = space.pointee
     let length = TileRoom.rowLength
     let step = pointStep(Winograd.channels)
@@ -123,15 +132,15 @@ private func transformImage(
             }
             for i in 0..<6 {
                 spreadTiles(
-                    room.rows + i * length, room.places + 6 * i * TileRoom.placeLength, place: run.place, count: run.count, side: 6)
+                    room.rows + i * length, room.places + 6 * i * TileRoom.placeLength, place: run.place, count: run.count,
+                    side: 6)
             }
         }
         for i in 0..<6 {
             let from = room.places + 6 * i * TileRoom.placeLength
             for v in 0..<block.vectors {
-                let u = winogradImage(loadSix(from + v * V.lanes, TileRoom.placeLength))
-                let to = values + 6 * i * step + c * Winograd.tiles + v * V.lanes
-                for j in 0..<6 { u[j].store(to + j * step) }
+                transformImage(
+                    from + v * V.lanes, TileRoom.placeLength, values + 6 * i * step + c * Winograd.tiles + v * V.lanes, step)
             }
         }
     }
@@ -201,11 +210,15 @@ private struct Norm {
     }
 }
 
+/// From sums to results, for some outputs.
 @inline(never)
-private func finishTiles(
-    _ call: Arguments, _ space: UnsafePointer<ConvolutionSpace>, _ block: TileBlock, _ sums: UnsafePointer<Float>, _ room: TileRoom,
-    output: Int, outputs: Int
+func finishTiles(
+    _ call: Arguments, _ scratch: UnsafeMutableRawPointer, _ first: Int, _ end: Int, _ output: Int, _ outputs: Int
 ) {
+    let space = call.input(7, ConvolutionSpace.self)
+    let room = TileRoom(scratch)
+    let block = TileBlock(space, room, first: first, end: end)
+    let sums = room.rest + sumsOffset
     let g = space.pointee
     let flags = MatrixMultiplyFlags(bits: call.integer(15))
     let isRelu = flags.has(MatrixMultiplyFlags.relu)
@@ -217,12 +230,10 @@ private func finishTiles(
         let norm = Norm(call, channel)
         for v in 0..<block.vectors {
             let from = sums + o * Winograd.tiles + v * V.lanes
-            for j in 0..<6 {
-                let column = winogradResults(loadSix(from + j * step, 6 * step))
-                for r in 0..<4 { column[r].store(room.places + (6 * r + j) * V.lanes) }
-            }
+            let columns = room.places
+            for j in 0..<6 { transformResults(from + j * step, 6 * step, columns + j * V.lanes, 6 * V.lanes) }
             for r in 0..<4 {
-                var y = winogradResults(loadSix(room.places + 6 * r * V.lanes, V.lanes))
+                var y = winogradResults(loadSix(columns + 6 * r * V.lanes, V.lanes))
                 for x in 0..<4 {
                     y[x] += bias
                     if norm.isThere { y[x] = V.fma(y[x] - norm.mean, norm.factor, norm.shift) }
@@ -273,7 +284,8 @@ private func storeRow(_ call: Arguments, _ flags: MatrixMultiplyFlags, _ row: Un
         unaryForwardLoop(V.self, flags.function, call.scalar(0), call.scalar(1), UnsafePointer(to), to, count)
     } else if flags.has(MatrixMultiplyFlags.backwardFunction) {
         unaryBackwardLoop(
-            V.self, flags.function, call.scalar(0), call.scalar(1), UnsafePointer(to), call.input(5, Float.self) + place, to, count)
+            V.self, flags.function, call.scalar(0), call.scalar(1), UnsafePointer(to), call.input(5, Float.self) + place, to,
+            count)
     }
 }
 #endif

@@ -99,10 +99,13 @@ private func transform(
             spreadTiles(room.rows, room.places, place: run.place, count: run.count, side: side)
         }
         for v in 0..<block.vectors {
-            let d = loadSix(room.places + v * V.lanes, TileRoom.placeLength)
-            let u = isImage ? winogradImage(d) : winogradResultsBack([d[0], d[1], d[2], d[3]])
+            let from = room.places + v * V.lanes
             let to = values + plane * Winograd.gradientTiles + v * V.lanes
-            for j in 0..<6 { u[j].store(to + j * pointStep) }
+            if isImage {
+                transformImage(from, TileRoom.placeLength, to, pointStep)
+            } else {
+                transformResultsBack(from, TileRoom.placeLength, to, pointStep)
+            }
         }
     }
 }
@@ -155,24 +158,15 @@ private func finishFilters(_ call: Arguments, _ output: Int, _ scratch: UnsafeMu
     var channel = 0
     while channel < channels {
         let from = call.input(0, Float.self) + output * row + channel
-        let columns = taps + 9 * V.lanes
-        for j in 0..<6 {
-            var u = loadSix(from + j * point, 6 * point)
-            for bundle in 1..<max(1, call.integer(2)) {
-                let more = loadSix(from + (bundle * Winograd.points + j) * point, 6 * point)
-                for i in 0..<6 { u[i] += more[i] }
-            }
-            let (w0, w1, w2) = winogradWeightsBack(u)
-            w0.store(columns + j * V.lanes)
-            w1.store(columns + (6 + j) * V.lanes)
-            w2.store(columns + (12 + j) * V.lanes)
+        let sums = taps + 9 * V.lanes
+        let columns = sums + Winograd.points * V.lanes
+        for number in 0..<Winograd.points {
+            var sum = V.load(from + number * point)
+            for bundle in 1..<max(1, call.integer(2)) { sum += V.load(from + (bundle * Winograd.points + number) * point) }
+            sum.store(sums + number * V.lanes)
         }
-        for y in 0..<3 {
-            let (w0, w1, w2) = winogradWeightsBack(loadSix(columns + 6 * y * V.lanes, V.lanes))
-            w0.store(taps + 3 * y * V.lanes)
-            w1.store(taps + (3 * y + 1) * V.lanes)
-            w2.store(taps + (3 * y + 2) * V.lanes)
-        }
+        for j in 0..<6 { transformWeightsBack(sums + j * V.lanes, 6 * V.lanes, columns + j * V.lanes, 6 * V.lanes) }
+        for y in 0..<3 { transformWeightsBack(columns + 6 * y * V.lanes, V.lanes, taps + 3 * y * V.lanes, V.lanes) }
         for c in 0..<min(V.lanes, channels - channel) {
             for tap in 0..<9 { gradient[(channel + c) * 9 + tap] = taps[tap * V.lanes + c] }
         }

@@ -116,7 +116,8 @@ extension Program {
     private func winogradWeights(_ dy: Value, _ image: Value, into gradient: Value, _ space: ConvolutionSpace, outputs: Int) {
         let outputsOfPiece = Winograd.part(outputs, most: Winograd.gradientChannels)
         let channelsOfPiece = Winograd.padded(Winograd.part(space.channels, most: Winograd.gradientChannels))
-        let pieces = 6 * ((outputs + outputsOfPiece - 1) / outputsOfPiece) * ((space.channels + channelsOfPiece - 1) / channelsOfPiece)
+        let outputParts = (outputs + outputsOfPiece - 1) / outputsOfPiece
+        let pieces = 6 * outputParts * ((space.channels + channelsOfPiece - 1) / channelsOfPiece)
         let bundles = max(1, min(space.samples, (16 + pieces - 1) / pieces))
         let samples = (space.samples + bundles - 1) / bundles
         let used = (space.samples + samples - 1) / samples
