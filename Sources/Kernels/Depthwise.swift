@@ -92,11 +92,11 @@ private struct Plane<V: KernelMath> {
     }
 }
 
-/// The taps' sums of four vectors `down` apart.
+/// The taps' sums of four vectors `down` apart: as many as hide the latency of an FMA.
 @inline(never)
 private func multiplyTaps<V: KernelMath>(
-    _ source: UnsafePointer<V.Scalar>, _ down: Int, _ weights: UnsafePointer<V.Scalar>, _ offsets: UnsafePointer<Int>, _ taps: Int,
-    _ first: V, _ result: UnsafeMutablePointer<V.Scalar>, _ resultDown: Int, _ count: Int
+    _ source: UnsafePointer<V.Scalar>, _ down: Int, _ weights: UnsafePointer<V.Scalar>, _ offsets: UnsafePointer<Int>,
+    _ taps: Int, _ first: V, _ result: UnsafeMutablePointer<V.Scalar>, _ resultDown: Int, _ count: Int
 ) {
     var (a, b, c, d) = (first, first, first, first)
     for t in 0..<taps {
@@ -111,25 +111,6 @@ private func multiplyTaps<V: KernelMath>(
     b.store(result + resultDown, count)
     c.store(result + 2 * resultDown, count)
     d.store(result + 3 * resultDown, count)
-}
-
-/// One row of results: four vectors at a time, then one.
-@inline(never)
-private func multiplyLine<V: KernelMath>(
-    _ source: UnsafePointer<V.Scalar>, _ weights: UnsafePointer<V.Scalar>, _ offsets: UnsafePointer<Int>, _ taps: Int, _ first: V,
-    _ result: UnsafeMutablePointer<V.Scalar>, _ width: Int
-) {
-    var x = 0
-    while x + 4 * V.lanes <= width {
-        multiplyTaps(source + x, V.lanes, weights, offsets, taps, first, result + x, V.lanes, V.lanes)
-        x += 4 * V.lanes
-    }
-    while x < width {
-        var a = first
-        for t in 0..<taps { a = V.fma(V(repeating: weights[t]), V.load(source + (offsets[t] + x)), a) }
-        a.store(result + x, min(V.lanes, width - x))
-        x += V.lanes
-    }
 }
 
 @inline(never)
@@ -166,7 +147,18 @@ private func depthwise<V: KernelMath>(
                         x += V.lanes
                     }
                 } else {
-                    for y in 0..<height { multiplyLine(source + y * plane.down, weights, plane.offsets, g.taps, first, result + y * width, width) }
+                    for y in 0..<height {
+                        // Four vectors of a row; a single one four times, which takes as long as once.
+                        var x = 0
+                        while x < width {
+                            let isFour = x + 4 * V.lanes <= width
+                            let step = isFour ? V.lanes : 0
+                            multiplyTaps(
+                                source + (y * plane.down + x), step, weights, plane.offsets, g.taps, first,
+                                result + (y * width + x), step, min(V.lanes, width - x))
+                            x += isFour ? 4 * V.lanes : V.lanes
+                        }
+                    }
                 }
                 result += width * height
             }
