@@ -11,6 +11,7 @@ extension Model {
         for (index, parameter) in parameters.enumerated() {
             let random = Philox(seed: seed, stream: 0x1000_0000 + UInt64(index))
             let view = parameter.view(storage.pointer, type)
+            if parameter.fillQuickly(view, random) { continue }
             let whole = try parameter.firstValues(random)
             let columns = view.rank == 2 ? view.shape[1] : max(parameter.elementCount, 1)
             for element in 0..<parameter.elementCount {
@@ -45,6 +46,19 @@ extension Model {
 }
 
 extension Parameter {
+    /// Fills an array whose elements are all drawn from one distribution; false where they aren't.
+    func fillQuickly(_ view: ArrayView, _ random: Philox) -> Bool {
+        guard specification.values?.isEmpty ?? true, specification.zeros == nil else { return false }
+        // Other arrays than matrices are contiguous.
+        let matrix = view.rank == 2 ? view : ArrayView(view.data, view.type, [1, elementCount])
+        switch specification.initializer.distribution {
+        case .uniform(let low, let high): random.fillUniform(matrix, from: low, to: high)
+        case .normal(let mean, let deviation): random.fillNormal(matrix, mean: mean, deviation: deviation)
+        default: return false
+        }
+        return true
+    }
+
     /// The initialiser's value for an element.
     /// - whole: what `firstValues` has made.
     func firstValue(_ element: Int, of whole: Storage?, _ random: Philox) -> Double {

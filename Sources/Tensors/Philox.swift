@@ -52,6 +52,37 @@ public struct Philox: Sendable {
         return (-2 * log(first)).squareRoot() * cos(2 * Double.pi * second)
     }
 
+    /// Fills a matrix: its element in row r and column c gets number r * columns + c of `low + (high - low) * uniform`.
+    public func fillUniform(_ matrix: ArrayView, from low: Double, to high: Double) {
+        fill(matrix) { low + (high - low) * uniform($0) }
+    }
+
+    /// The same with `mean + deviation * normal`.
+    public func fillNormal(_ matrix: ArrayView, mean: Double, deviation: Double) {
+        fill(matrix) { mean + deviation * normal($0) }
+    }
+
+    /// In the order of memory, whatever the matrix's strides.
+    @inline(__always)
+    private func fill(_ matrix: ArrayView, _ value: (UInt64) -> Double) {
+        guard let data = matrix.data, matrix.rank == 2 else { return }
+        let isTurned = matrix.strides[0] < matrix.strides[1]
+        let (outer, inner) = isTurned ? (1, 0) : (0, 1)
+        let (outerStep, innerStep) = isTurned ? (1, matrix.shape[1]) : (matrix.shape[1], 1)
+        for i in 0..<matrix.shape[outer] {
+            let line = data + i * matrix.strides[outer]
+            for j in 0..<matrix.shape[inner] {
+                let number = value(UInt64(i * outerStep + j * innerStep))
+                let place = line + j * matrix.strides[inner]
+                if matrix.type == .float64 {
+                    place.storeBytes(of: number, as: Double.self)
+                } else {
+                    place.storeBytes(of: Float(number), as: Float.self)
+                }
+            }
+        }
+    }
+
     /// A random order of 0..<count (Fisher-Yates) written to `order`.
     public func shuffle(_ order: UnsafeMutablePointer<Int32>, count: Int) {
         guard count > 0 else { return }
