@@ -3,15 +3,22 @@
 import CPUFeatures
 import Glibc
 
-/// Plain memory, so that taking it costs one atomic instruction and no object.
-public final class ReaderLock: @unchecked Sendable {
+/// Plain memory in the object that it guards, so that taking it costs one atomic instruction and no reference.
+public struct ReaderLock: ~Copyable, @unchecked Sendable {
     private static let writer: UInt32 = 1 << 31
     private let word = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+    private let count = UnsafeMutablePointer<UInt64>.allocate(capacity: 1)
     /// How often it was taken for writing; for those who hold it.
-    public private(set) var writes: UInt64 = 0
+    public var writes: UInt64 { count.pointee }
 
-    public init() { word.initialize(to: 0) }
-    deinit { word.deallocate() }
+    public init() {
+        word.initialize(to: 0)
+        count.initialize(to: 0)
+    }
+    deinit {
+        word.deallocate()
+        count.deallocate()
+    }
 
     /// False when a writer has it.
     public func tryRead() -> Bool {
@@ -27,7 +34,7 @@ public final class ReaderLock: @unchecked Sendable {
     /// False when anyone has it.
     public func tryWrite() -> Bool {
         guard cr_compare_exchange_32(word, 0, ReaderLock.writer) != 0 else { return false }
-        writes &+= 1
+        count.pointee &+= 1
         return true
     }
 
