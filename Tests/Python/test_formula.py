@@ -37,7 +37,8 @@ def test_minimize_finds_the_valley():
     assert values.shape == (2000,) and values[0] == pytest.approx(24.2) and values[-1] < 1e-3
     assert array is p.value  # changed in place
     np.testing.assert_allclose(p.value, [1, 1], atol=0.1)
-    cr.minimize(f, optimizer=cr.Adam(lr=0.02), steps=5000)
+    # Adam would dance about the minimum at that rate.
+    cr.minimize(f, optimizer=cr.LBFGS(line_search_fn="strong_wolfe"), steps=10)
     np.testing.assert_allclose(p.value, [1, 1], atol=1e-6)
     assert np.array_equal(np.asarray(p), p.value)
 
