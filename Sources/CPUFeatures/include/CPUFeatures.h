@@ -22,6 +22,12 @@ int32_t cr_cpu_level(void);
 /* How many CPUs this process may run on. */
 int32_t cr_allowed_cpus(void);
 
+/* The CPU that the calling thread is on; -1 if that can't be said. */
+int32_t cr_current_cpu(void);
+
+/* Moves the calling thread to another CPU that it may use, if there is one. From there it may go anywhere again. */
+void cr_leave_cpu(int32_t cpu);
+
 /* Bytes of a core's first-level data cache. */
 long cr_level1_bytes(void);
 
