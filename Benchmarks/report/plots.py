@@ -143,7 +143,10 @@ def draw_roofline(networks, cache_kb, folder):
             )
             seen.add(level)
         for x, y, name, dx, dy, side in placed(points):
-            one.annotate(name, (x, y), xytext=(dx, dy), textcoords="offset points", fontsize=8, ha=side, va="center")
+            line = {"arrowstyle": "-", "color": "#aaaaaa", "linewidth": 0.6} if dy else None
+            one.annotate(
+                name, (x, y), (dx, dy), textcoords="offset points", fontsize=8, ha=side, va="center", arrowprops=line
+            )
         one.set_xscale("log")
         one.set_yscale("log")
         one.set_xlim(left, right)
@@ -155,10 +158,12 @@ def draw_roofline(networks, cache_kb, folder):
 
 
 def placed(points):
-    """Names beside their points, to the right; to the left where another point is close on the right."""
-    for x, y, name, _ in points:
-        crowded = any(x < ox < 3 * x and y / 1.35 < oy < 1.35 * y for ox, oy, other, _ in points if other != name)
-        yield (x, y, name, -7, 0, "right") if crowded else (x, y, name, 7, 0, "left")
+    """Names beside their points, to the right; of points close together one below the other, the last one highest."""
+    below = 0
+    for x, y, name, _ in sorted(points, reverse=True):
+        crowded = any(x / 3 < ox < 3 * x and y / 1.6 < oy < 1.6 * y for ox, oy, other, _ in points if other != name)
+        below += crowded
+        yield (x, y, name, 4, -4 - 17 * below, "left") if crowded else (x, y, name, 7, 0, "left")
 
 
 def save(figure, folder, name):
