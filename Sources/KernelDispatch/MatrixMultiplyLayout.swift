@@ -258,26 +258,15 @@ struct MatrixMultiplyLayout {
         if p.hasColumnSums { flags |= isSwapped ? Flags.rowSums : Flags.columnSums }
         if p.accumulate { flags |= Flags.accumulate }
         if partialInWorkspace { flags |= Flags.partialInWorkspace }
-        var scalars = (0.0, 0.0)
-        switch p.epilogue {
-        case .none: break
-        case .forward(.identity, _, _), .backward(.identity, _, _): break
-        case .forward(.relu, _, _): flags |= Flags.relu
-        case .backward(.relu, _, _): flags |= Flags.reluGradient
-        case .forward(let function, let a, let b):
-            flags |= Flags.forwardFunction | function.rawValue << 24
-            scalars = (a, b)
-        case .backward(let function, let a, let b):
-            flags |= Flags.backwardFunction | function.rawValue << 24
-            scalars = (a, b)
-        }
+        let epilogue = p.epilogue.encoded
+        flags |= epilogue.flags
         precondition(
             !p.accumulate || flags & (Flags.forwardFunction | Flags.backwardFunction) == 0,
             "a matrix product that accumulates takes no function but relu")
         var call = call(columns, columnsPerPiece: pieceColumns, flags: flags)
         if isKept { call.integers[Slot.aRow] = p.k + lanes }
-        call.scalars[Slot.functionA] = scalars.0
-        call.scalars[Slot.functionB] = scalars.1
+        call.scalars[Slot.functionA] = epilogue.a
+        call.scalars[Slot.functionB] = epilogue.b
         var slots: [(role: MatrixMultiplyPlan.Role, slot: Int)] = [
             (.a, isSwapped ? Slot.b : Slot.a), (.b, isSwapped ? Slot.a : Slot.b), (.c, Slot.c),
         ]

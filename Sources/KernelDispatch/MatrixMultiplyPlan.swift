@@ -14,6 +14,18 @@ public struct MatrixMultiplyProblem: Sendable {
         case forward(UnaryFunction, Double, Double)
         /// c = c * f'(saved), where saved is f's y or, if its derivative needs it, its x.
         case backward(UnaryFunction, Double, Double)
+
+        /// `MatrixMultiplyFlags` and the function's scalars. relu and its derivative have flags of their own.
+        var encoded: (flags: Int, a: Double, b: Double) {
+            typealias Flags = MatrixMultiplyFlags
+            return switch self {
+            case .none, .forward(.identity, _, _), .backward(.identity, _, _): (0, 0, 0)
+            case .forward(.relu, _, _): (Flags.relu, 0, 0)
+            case .backward(.relu, _, _): (Flags.reluGradient, 0, 0)
+            case .forward(let function, let a, let b): (Flags.forwardFunction | function.rawValue << 24, a, b)
+            case .backward(let function, let a, let b): (Flags.backwardFunction | function.rawValue << 24, a, b)
+            }
+        }
     }
 
     public var m: Int
@@ -152,13 +164,9 @@ extension MatrixMultiplyPlan {
     public static func packing(
         _ problem: MatrixMultiplyProblem, kernels: KernelSet = .current
     ) -> (step: Step, bytes: Int)? {
-        if problem.roundsOperands { 
-            return problem.batchCount == 1 && problem.bColumnStride == 1 && problem.bRowStride == problem.n && problem.k > 0
-                ? RoundedProduct(problem, kernels).packing : nil
-        }
-        guard problem.m > 64, problem.batchCount == 1, problem.bColumnStride == 1, problem.bRowStride == problem.n,
-            problem.k > 0, problem.n * (problem.isDouble ? 8 : 4) >= MatrixMultiplyLayout.farApart
-        else { return nil }
+        guard problem.batchCount == 1, problem.bColumnStride == 1, problem.bRowStride == problem.n, problem.k > 0 else { return nil }
+        if problem.roundsOperands { return RoundedProduct(problem, kernels).packing }
+        guard problem.m > 64, problem.n * (problem.isDouble ? 8 : 4) >= MatrixMultiplyLayout.farApart else { return nil }
         return MatrixMultiplyLayout(problem, tile: kernels.tileSizes, packing: .prepared, packRows: nil, pieces: nil).packing
     }
 

@@ -43,13 +43,9 @@ extension RoundedProduct {
             call.integers[Slot.flags] |= Flags.bias
             slots.append((.bias, Pointers.bias))
         }
-        switch p.epilogue {
-        case .forward(.relu, _, _): call.integers[Slot.flags] |= Flags.relu
-        case .backward(.relu, _, _):
-            call.integers[Slot.flags] |= Flags.reluGradient
-            slots.append((.saved, Pointers.saved))
-        default: break
-        }
+        // relu and its derivative; no other function is fused into such a product (Graph/Fusion.swift).
+        call.integers[Slot.flags] |= p.epilogue.encoded.flags
+        if call.integers[Slot.flags] & Flags.reluGradient != 0 { slots.append((.saved, Pointers.saved)) }
         var plan = MatrixMultiplyPlan()
         plan.roundedBytes = (a.bytes, b.bytes)
         plan.steps = isPrepared ? [a.step] : [a.step, b.step]

@@ -31,17 +31,7 @@ extension MatrixMultiplyPlan {
             slots += [(.mean, 8), (.variance, 9), (.normWeight, 10), (.normBias, 11)]
             call.scalars[2] = eps
         }
-        switch problem.epilogue {
-        case .none, .forward(.identity, _, _), .backward(.identity, _, _): break
-        case .forward(.relu, _, _): call.integers[15] = Flags.relu
-        case .backward(.relu, _, _): call.integers[15] = Flags.reluGradient
-        case .forward(let function, let a, let b):
-            call.integers[15] = Flags.forwardFunction | function.rawValue << 24
-            (call.scalars[0], call.scalars[1]) = (a, b)
-        case .backward(let function, let a, let b):
-            call.integers[15] = Flags.backwardFunction | function.rawValue << 24
-            (call.scalars[0], call.scalars[1]) = (a, b)
-        }
+        (call.integers[15], call.scalars[0], call.scalars[1]) = problem.epilogue.encoded
         if call.integers[15] & (Flags.reluGradient | Flags.backwardFunction) != 0 { slots.append((.saved, 5)) }
         return Step(
             kernel: .winogradForward, call: call, operandSlots: slots,

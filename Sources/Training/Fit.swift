@@ -77,7 +77,6 @@ private struct Fit {
     let order: Storage?
     /// Every step is on all samples, in their order, and nobody is called in between who could change them.
     let isWhole: Bool
-    var hasStepped = false
     var stopping: EarlyStopping
 
     init(
@@ -135,9 +134,11 @@ private struct Fit {
             trainer.batchInEpoch = 0
         }
         let first = options.resumes ? 0 : trainer.fitStart
+        var repeats = false
         while trainer.epoch - first < options.epochs {
-            let goesOn = try epoch(number: trainer.epoch - first)
+            let goesOn = try epoch(number: trainer.epoch - first, repeats: repeats)
             if !goesOn { break }
+            repeats = isWhole
         }
     }
 
@@ -146,8 +147,9 @@ private struct Fit {
     }
 
     /// False to stop after it.
+    /// - repeats: its one step is on the arrays of the step before.
     @_optimize(speed)
-    private mutating func epoch(number: Int) throws(ChainruleError) -> Bool {
+    private mutating func epoch(number: Int, repeats: Bool) throws(ChainruleError) -> Bool {
         let shuffled = order?.pointer.assumingMemoryBound(to: Int32.self)
         if let shuffled {
             // Streams below 2^32 belong to initial values; dropout's key is another seed.
@@ -165,15 +167,12 @@ private struct Fit {
             try trainer.model.withWriteLock { () throws(ChainruleError) in
                 let entry = try entry(count)
                 let order = shuffled.map { UnsafePointer($0) }
-                entry.repeats = isWhole && hasStepped
-                defer { entry.repeats = false }
-                if !entry.repeats { try data.load(entry, first: first, batch: count, order: order) }
-                hasStepped = true
+                if !repeats { try data.load(entry, first: first, batch: count, order: order) }
                 // A callback may change the data.
                 let next = options.onBatch == nil && first + 1 < data.count ? first + 1 : nil
                 data.loadNext(entry, next, order: order)
                 defer { data.loadNext(entry, nil, order: nil) }
-                progress.loss = try trainer.step(entry)
+                progress.loss = try trainer.step(entry, repeating: repeats)
                 totals.add(entry, trainer)
                 try trainer.measure(measures, entry)
             }

@@ -32,8 +32,6 @@ final class StepPlan {
     let foresees: (input: Int, next: Int)?
     /// What the last update has multiplied, and the model's count of writes then.
     var foreseen: (sample: UnsafeMutableRawPointer?, writes: UInt64) = (nil, 0)
-    /// The next step is on the arrays of the last one, which nobody has written, and no other plan ran in between.
-    var repeats = false
     /// The same step with all gradients, once it was needed.
     var full: StepPlan?
     let outputs: [Value]

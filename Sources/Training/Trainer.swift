@@ -97,12 +97,7 @@ public final class Trainer: @unchecked Sendable {
     public func clearCancel() { cr_store_release_32(cancelFlag, 0) }
     var isCancelled: Bool { cr_load_acquire_32(cancelFlag) != 0 }
 
-    /// Forgets plans that were made for other products.
-    private func forgetOutdated() {
-        guard compute != model.compute else { return }
-        for entry in entries { executor.unbind(entry.plan) }
-        (entries, current, lastStep, compute) = ([], 0, nil, model.compute)
-    }
+    /// The plans were made for other products.
     var isOutdated: Bool { compute != model.compute }
 
     func hasPlan(_ key: StepKey) -> Bool {
@@ -111,7 +106,10 @@ public final class Trainer: @unchecked Sendable {
 
     /// The plan for a batch like this one, made if it isn't there yet.
     func plan(_ key: StepKey) throws(ChainruleError) -> StepPlan {
-        forgetOutdated()
+        if isOutdated {
+            compute = model.compute
+            forgetPlans()
+        }
         if current < entries.count && entries[current].key == key { return try ready(entries[current]) }
         if let found = entries.firstIndex(where: { $0.key == key }) {
             current = found
@@ -141,11 +139,12 @@ public final class Trainer: @unchecked Sendable {
 
     /// One update on checked arrays that lie where the plan can read them. Returns the loss.
     /// Whoever calls holds the trainer and the model.
+    /// - repeating: they are the arrays of the step before, which nobody has written, and no other plan ran in between.
     @_optimize(speed)
-    func step(_ entry: StepPlan) throws(ChainruleError) -> Double {
+    func step(_ entry: StepPlan, repeating: Bool = false) throws(ChainruleError) -> Double {
         if update.usesAverage { update.useAverage(false) }
         executor.setRandomState(seed: seed, step: UInt64(truncatingIfNeeded: batchCount))
-        let loss = try evaluate(entry, recalling: recalls(entry))
+        let loss = try evaluate(entry, recalling: recalls(entry), repeating: repeating)
         guard loss.isFinite else { throw diagnose(entry, loss) }
         // Before the update: a schedule of the host program may refuse, and then nothing has changed.
         let next = try nextRate()
@@ -178,8 +177,10 @@ public final class Trainer: @unchecked Sendable {
 
     /// The loss, and all gradients if it is finite.
     @inline(__always)
-    private func evaluate(_ entry: StepPlan, recalling: Bool = false) throws(ChainruleError) -> Double {
-        try executor.runForward(entry.plan, recalling: recalling, repeating: entry.repeats)
+    private func evaluate(
+        _ entry: StepPlan, recalling: Bool = false, repeating: Bool = false
+    ) throws(ChainruleError) -> Double {
+        try executor.runForward(entry.plan, recalling: recalling, repeating: repeating)
         try executor.runLoss(entry.plan)
         let loss = entry.loss(executor)
         if loss.isFinite { try executor.runBackward(entry.plan) }
