@@ -3,9 +3,9 @@
      cc -O2 instructions.c -lchainrule
      ./instructions NETWORK STEPS */
 #include <chainrule.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "measuring.h"
 
 typedef struct {
   const char *name, *activation, *loss, *optimizer;
@@ -19,12 +19,6 @@ static const network networks[] = {
     {"tabular", "relu", "cross_entropy", "adam lr=0.001", 256, {54, 128, 128, 7}},
     {"mnist-mlp", "relu", "cross_entropy", "adam lr=0.001", 64, {784, 128, 10}},
 };
-
-static void must(chainrule_status status) {
-  if (status == CHAINRULE_OK) return;
-  fprintf(stderr, "%s\n", chainrule_last_error()->message);
-  exit(1);
-}
 
 static void train(const network *n, long steps) {
   static float x[256 * 784], y[256];

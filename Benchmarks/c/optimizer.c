@@ -10,33 +10,15 @@
 #define _GNU_SOURCE
 #include <chainrule.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <time.h>
+
+#include "measuring.h"
 
 enum { ELEMENTS = 10000000, ROUNDS = 21, OPTIMIZERS = 3, LOOPS = 4, ALL = OPTIMIZERS + LOOPS };
 
 static const char *const names[ALL] = {"sgd", "momentum", "adam", "triad", "like-sgd", "like-momentum", "like-adam"};
 static const char *const texts[OPTIMIZERS] = {"sgd lr=1e-6", "sgd lr=1e-6 momentum=0.9", "adam lr=1e-6"};
 static const double bytes[ALL] = {12, 20, 28, 12, 12, 20, 28};
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static void must(chainrule_status status) {
-  if (status == CHAINRULE_OK) return;
-  fprintf(stderr, "%s\n", chainrule_last_error()->message);
-  exit(1);
-}
-
-static int compare(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
 
 /* ---- the loops, each thread over its part ---- */
 

@@ -9,21 +9,8 @@
 #include <dlfcn.h>
 #include <immintrin.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static void must(chainrule_status status) {
-  if (status == CHAINRULE_OK) return;
-  fprintf(stderr, "%s\n", chainrule_last_error()->message);
-  exit(1);
-}
+#include "measuring.h"
 
 /* 24 independent chains, 8 million FMAs of 16 (or 8) floats. */
 #define CHAINS 24
@@ -79,11 +66,6 @@ static double peak(int threads) {
 }
 
 typedef void (*sgemm_t)(int, int, int, int, int, int, float, const float *, int, const float *, int, float, float *, int);
-
-static int compare(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
 
 int main(int count, char **arguments) {
   static const int sizes[] = {256, 512, 1024, 2048};

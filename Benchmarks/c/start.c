@@ -5,23 +5,11 @@
      ./start RUNS ./instructions mnist-mlp 1      (start, build, one training step, end) */
 #define _GNU_SOURCE
 #include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/wait.h>
-#include <time.h>
+
+#include "measuring.h"
 
 extern char **environ;
-
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
-
-static int compare(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
 
 int main(int count, char **words) {
   int runs = count > 2 ? atoi(words[1]) : 0, i;
@@ -38,7 +26,7 @@ int main(int count, char **words) {
       fprintf(stderr, "%s failed\n", words[2]);
       return 1;
     }
-    if (i >= 0) times[i] = now() - begin;
+    if (i >= 0) times[i] = (now() - begin) * 1e3;
   }
   qsort(times, (size_t)runs, sizeof *times, compare);
   printf("%.3f ms (%.3f to %.3f)\n", times[runs / 2], times[runs / 10], times[runs * 9 / 10]);

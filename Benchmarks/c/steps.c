@@ -8,10 +8,9 @@
 #define _GNU_SOURCE
 #include <chainrule.h>
 #include <floatfann.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "measuring.h"
 
 enum { ROUNDS = 60, STEPS = 400 };
 
@@ -26,26 +25,9 @@ static const workload workloads[] = {
     {"iris", "relu", "cross_entropy", "adam lr=0.001", 4, 16, 3, 16},
 };
 
-static double now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
-}
-
-static int compare(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return x < y ? -1 : x > y;
-}
-
 static double median(double *values) {
   qsort(values, ROUNDS, sizeof *values, compare);
   return values[ROUNDS / 2];
-}
-
-static void must(chainrule_status status) {
-  if (status == CHAINRULE_OK) return;
-  fprintf(stderr, "%s\n", chainrule_last_error()->message);
-  exit(1);
 }
 
 static float uniform(void) { return (float)rand() / (float)RAND_MAX - 0.5f; }
@@ -97,10 +79,10 @@ int main(int count, char **arguments) {
     for (round = 0; round < ROUNDS; round++) {
       double start = now();
       for (step = 0; step < STEPS; step++) must(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
-      own[round] = (now() - start) / STEPS;
+      own[round] = (now() - start) * 1e9 / STEPS;
       start = now();
       for (step = 0; step < STEPS; step++) fann_train_epoch(net, data);
-      theirs[round] = (now() - start) / STEPS;
+      theirs[round] = (now() - start) * 1e9 / STEPS;
     }
     {
       double a = median(own), b = median(theirs);

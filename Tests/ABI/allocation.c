@@ -201,14 +201,6 @@ static void steps_by_hand(void) {
   chainrule_model_free(model);
 }
 
-static chainrule_memory asked(chainrule_trainer *trainer, int64_t rows) {
-  chainrule_memory memory;
-  memset(&memory, 0, sizeof memory);
-  memory.struct_size = sizeof memory;
-  SUCCEEDS(chainrule_trainer_memory(trainer, rows, &memory));
-  return memory;
-}
-
 /* What is held after the first step, against what was announced before it. */
 static void memory_is_as_told(void) {
   static const chainrule_dtype dtypes[2] = {CHAINRULE_FLOAT32, CHAINRULE_FLOAT64};
@@ -232,7 +224,7 @@ static void memory_is_as_told(void) {
       if (type == 2) SUCCEEDS(chainrule_model_set_compute(model, "bfloat16"));
       parameters = (100 * 700 + 700 + 700 * 700 + 700 + 700 * 10 + 10) * size;
       REQUIRE_OK(chainrule_trainer_create(model, "cross_entropy", optimizers[i], &trainer));
-      memory = asked(trainer, LARGEST);
+      memory = test_memory(trainer, LARGEST);
       REQUIRE_OK(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
       held = interpose_held - before;
       CHECK_NEAR(memory.parameters, parameters, 0.05 * (double)parameters);
@@ -241,7 +233,7 @@ static void memory_is_as_told(void) {
       if (!(fabs((double)held - (double)memory.total) <= 0.05 * (double)memory.total))
         test_fail(__FILE__, __LINE__, "%s, %d bytes a number: %lld bytes held, %llu announced", optimizers[i], (int)size,
                   (long long)held, (unsigned long long)memory.total);
-      CHECK_EQUAL(asked(trainer, LARGEST).total, memory.total);
+      CHECK_EQUAL(test_memory(trainer, LARGEST).total, memory.total);
       chainrule_trainer_free(trainer);
       chainrule_model_free(model);
       /* And all of it is given back, but for what small things the library keeps for good. */
@@ -271,7 +263,7 @@ static void segments_are_as_told(void) {
     chainrule_status worst = CHAINRULE_OK;
     int64_t held;
     REQUIRE_OK(chainrule_trainer_set_checkpoint_segments(trainer, segments[k]));
-    memory = asked(trainer, LARGEST);
+    memory = test_memory(trainer, LARGEST);
     CHECK((memory.checkpointing_saves > 3 << 20) == (segments[k] != 0));
     REQUIRE_OK(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
     held = interpose_held - before;
@@ -297,7 +289,7 @@ static void asking_is_free(void) {
   REQUIRE_OK(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));
   held = interpose_held;
   interpose_fail(1 << 20, 0);
-  CHECK(asked(trainer, INT64_C(1) << 30).activations > UINT64_C(1) << 38);
+  CHECK(test_memory(trainer, INT64_C(1) << 30).activations > UINT64_C(1) << 38);
   CHECK_EQUAL(interpose_stop_failing(), 0);
   CHECK_NEAR(interpose_held - held, 0, 65536);
   REQUIRE_OK(chainrule_trainer_step(trainer, &in, &out, NULL, NULL));

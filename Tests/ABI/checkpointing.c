@@ -5,7 +5,6 @@
 #include "custom.h"
 #include "oracle_networks.h"
 
-#include <dirent.h>
 
 enum { ROWS = 40, STEPS = 5, MOST = 40 * 16 * 64, CLASSES = 5 };
 static float x[MOST];
@@ -116,14 +115,6 @@ static chainrule_array input_of(int network) {
 
 /* ---- what is compared ---- */
 
-static chainrule_memory asked(chainrule_trainer *trainer, int64_t rows) {
-  chainrule_memory memory;
-  memset(&memory, 0, sizeof memory);
-  memory.struct_size = sizeof memory;
-  SUCCEEDS(chainrule_trainer_memory(trainer, rows, &memory));
-  return memory;
-}
-
 /* A hash of the losses of some steps. */
 static uint64_t steps(chainrule_trainer *trainer, const chainrule_array *in, const chainrule_array *out, int count) {
   uint64_t hash = TEST_HASH_START;
@@ -146,7 +137,7 @@ static uint64_t trained(int network, chainrule_dtype dtype, const char *optimize
   memset(memory, 0, sizeof *memory);
   if (SUCCEEDS(chainrule_trainer_create(model, "cross_entropy", optimizer, &trainer)) &&
       SUCCEEDS(chainrule_trainer_set_checkpoint_segments(trainer, count))) {
-    *memory = asked(trainer, ROWS);
+    *memory = test_memory(trainer, ROWS);
     SUCCEEDS(chainrule_set_num_threads(threads));
     hash = steps(trainer, &in, &out, STEPS);
     SUCCEEDS(chainrule_set_num_threads(before));
@@ -187,11 +178,11 @@ static void much_less_for_large_batches(void) {
     uint64_t plain, least;
     test_case_part = networks[network].name;
     REQUIRE_OK(chainrule_trainer_create(model, "cross_entropy", "adam", &trainer));
-    plain = least = asked(trainer, 10000).activations;
+    plain = least = test_memory(trainer, 10000).activations;
     for (k = 0; k < 6; k++) {
       chainrule_memory memory;
       REQUIRE_OK(chainrule_trainer_set_checkpoint_segments(trainer, counts[k]));
-      memory = asked(trainer, 10000);
+      memory = test_memory(trainer, 10000);
       CHECK_EQUAL(memory.activations + memory.checkpointing_saves - plain, 0);
       if (counts[k] < 0) CHECK_EQUAL(memory.activations, least);
       if (memory.activations < least) least = memory.activations;
@@ -226,7 +217,7 @@ static uint64_t fitted(int64_t count) {
   options.validation_split = 0.2;
   SUCCEEDS(chainrule_trainer_create(model, "cross_entropy; mse factor=0.5", "adam ema_decay=0.9", &trainer));
   SUCCEEDS(chainrule_trainer_set_checkpoint_segments(trainer, count));
-  CHECK((asked(trainer, 16).checkpointing_saves > 0) == (count != 0));
+  CHECK((test_memory(trainer, 16).checkpointing_saves > 0) == (count != 0));
   SUCCEEDS(chainrule_trainer_fit(trainer, &in, out, &options, &history));
   SUCCEEDS(chainrule_trainer_evaluate(trainer, &in, out, &weight, values, 4, NULL));
   hash = test_hash(test_parameter_hash(model), values, sizeof values);
@@ -266,7 +257,7 @@ static uint64_t of_case(OracleCase *current, int64_t count, chainrule_status *st
   if (oracle_minimise(model, outputs, output_count, functions, 3) &&
       SUCCEEDS(chainrule_trainer_create(model, "none", "sgd lr=1e-3 clip_norm=1", &trainer)) &&
       SUCCEEDS(chainrule_trainer_set_checkpoint_segments(trainer, count))) {
-    saves = asked(trainer, current->inputs[0].rank > 0 ? current->inputs[0].shape[0] : 1).checkpointing_saves;
+    saves = test_memory(trainer, current->inputs[0].rank > 0 ? current->inputs[0].shape[0] : 1).checkpointing_saves;
     cases_that_save += saves > 0;
     for (i = 0; i < 3 && *status == CHAINRULE_OK; i++) {
       double loss = 0;
@@ -281,11 +272,10 @@ static uint64_t of_case(OracleCase *current, int64_t count, chainrule_status *st
   return hash;
 }
 
-static FILE *file;
 static OracleCase current;
 
 static void cases_of_file(void) {
-  while (oracle_read(file, &current)) {
+  while (oracle_read(oracle_file, &current)) {
     test_case_part = current.name;
     if (!current.optimizer[0] && !current.loss[0]) {
       static const int64_t counts[] = {2, 3, 5, 1000};
@@ -320,16 +310,16 @@ static void between_steps_and_in_checkpoints(void) {
     steps(trainer, &in, &out, 2);
     if (changed) REQUIRE_OK(chainrule_trainer_set_checkpoint_segments(trainer, 4));
     steps(trainer, &in, &out, 2);
-    saves = asked(trainer, ROWS).checkpointing_saves;
+    saves = test_memory(trainer, ROWS).checkpointing_saves;
     CHECK((saves > 0) == changed);
     REQUIRE_OK(chainrule_trainer_save(trainer, path));
     chainrule_trainer_free(trainer);
     chainrule_model_free(model);
     REQUIRE_OK(chainrule_trainer_load(path, &model, &trainer));
-    CHECK_EQUAL(asked(trainer, ROWS).checkpointing_saves, saves);
+    CHECK_EQUAL(test_memory(trainer, ROWS).checkpointing_saves, saves);
     steps(trainer, &in, &out, 2);
     if (changed) REQUIRE_OK(chainrule_trainer_set_checkpoint_segments(trainer, 0));
-    CHECK_EQUAL(asked(trainer, ROWS).checkpointing_saves, 0);
+    CHECK_EQUAL(test_memory(trainer, ROWS).checkpointing_saves, 0);
     steps(trainer, &in, &out, 2);
     if (!changed) expected = test_parameter_hash(model);
     CHECK(test_parameter_hash(model) == expected);
@@ -351,7 +341,7 @@ static void never_larger(void) {
       chainrule_memory memory;
       REQUIRE_OK(chainrule_trainer_create(model, "cross_entropy", optimizers[i], &trainer));
       if (k >= 0) REQUIRE_OK(chainrule_trainer_set_checkpoint_segments(trainer, segments[k]));
-      memory = asked(trainer, 20);
+      memory = test_memory(trainer, 20);
       steps(trainer, &in, &out, 3);
       if (k < 0) activations = memory.activations, expected = test_parameter_hash(model);
       CHECK(memory.activations <= activations);
@@ -411,7 +401,7 @@ static void own_layers_are_called_once(void) {
     test_add(model, "linear", "out_features=5");
     REQUIRE_OK(chainrule_trainer_create(model, "cross_entropy", "adam", &trainer));
     REQUIRE_OK(chainrule_trainer_set_checkpoint_segments(trainer, with ? 3 : 0));
-    CHECK((asked(trainer, ROWS).checkpointing_saves > 0) == with);
+    CHECK((test_memory(trainer, ROWS).checkpointing_saves > 0) == with);
     calls = 0;
     steps(trainer, &in, &out, STEPS);
     CHECK_EQUAL(calls, 2 * STEPS);
@@ -438,13 +428,13 @@ static void refusals(void) {
   size_t i;
   REQUIRE_OK(chainrule_trainer_create(model, "cross_entropy", "adam", &busy_trainer));
   REQUIRE_OK(chainrule_trainer_set_checkpoint_segments(busy_trainer, 3));
-  before = asked(busy_trainer, ROWS);
+  before = test_memory(busy_trainer, ROWS);
   for (i = 0; i < sizeof wrong / sizeof *wrong; i++)
     FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "segments", chainrule_trainer_set_checkpoint_segments(busy_trainer, wrong[i]));
   FAILS(CHAINRULE_INVALID_ARGUMENT, chainrule_trainer_set_checkpoint_segments(NULL, 2));
   options.on_batch = set_in_callback;
   SUCCEEDS(chainrule_trainer_fit(busy_trainer, &in, &out, &options, NULL));
-  memory = asked(busy_trainer, ROWS);
+  memory = test_memory(busy_trainer, ROWS);
   CHECK(memcmp(&memory, &before, sizeof memory) == 0);
   /* A caller built against a header without the last field. */
   test_poison(&memory, sizeof memory);
@@ -458,8 +448,6 @@ static void refusals(void) {
 
 int main(int argc, char **argv) {
   const char *folder = argc > 1 ? argv[1] : "Tests/Oracle/values";
-  DIR *files = opendir(folder);
-  struct dirent *entry;
   TEST_MAIN("checkpointing");
   if (!test_make_folder()) return 1;
   fill();
@@ -471,16 +459,7 @@ int main(int argc, char **argv) {
   RUN(never_larger);
   RUN(own_layers_are_called_once);
   RUN(refusals);
-  while (files != NULL && (entry = readdir(files)) != NULL) {
-    char path[600];
-    if (strstr(entry->d_name, ".txt") == NULL) continue;
-    snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-    file = fopen(path, "r");
-    if (file == NULL) continue;
-    test_run(entry->d_name, cases_of_file);
-    fclose(file);
-  }
-  if (files != NULL) closedir(files);
+  oracle_run_files(folder, cases_of_file);
   RUN(most_cases_save);
   test_remove_folder();
   return test_finish();

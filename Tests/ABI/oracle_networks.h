@@ -2,7 +2,28 @@
 #ifndef CHAINRULE_TEST_ORACLE_NETWORKS_H
 #define CHAINRULE_TEST_ORACLE_NETWORKS_H
 
+#include <dirent.h>
+
 #include "oracle.h"
+
+/* The file that the test is at. */
+static FILE *oracle_file;
+
+/* Runs the test once for each file of values in a folder; it reads `oracle_file`. */
+static inline void oracle_run_files(const char *folder, void (*cases_of_file)(void)) {
+  DIR *files = opendir(folder);
+  struct dirent *entry;
+  while (files != NULL && (entry = readdir(files)) != NULL) {
+    char path[600];
+    if (strstr(entry->d_name, ".txt") == NULL) continue;
+    snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+    oracle_file = fopen(path, "r");
+    if (oracle_file == NULL) continue;
+    test_run(entry->d_name, cases_of_file);
+    fclose(oracle_file);
+  }
+  if (files != NULL) closedir(files);
+}
 
 /* Adds the node; a real input is multiplied by a parameter of 1, so that gradients go all the way, unless plain. */
 static inline chainrule_node oracle_add(chainrule_model *model, const char *kind, const char *attributes,

@@ -4,8 +4,6 @@
  */
 #include "interpose.h"
 
-#include <dirent.h>
-
 #include "oracle_networks.h"
 
 enum { WARM = 3, STEPS = 3, MOST_KINDS = 400 };
@@ -95,10 +93,9 @@ static void optimizers(void) {
   chainrule_model_free(model);
 }
 
-static FILE *file;
 
 static void steps_of_file(void) {
-  while (oracle_read(file, &current)) {
+  while (oracle_read(oracle_file, &current)) {
     test_case_part = current.name;
     if (current.optimizer[0]) optimizers();
     else if (current.loss[0]) losses();
@@ -123,19 +120,8 @@ static void every_kind_was_counted(void) {
 
 int main(int argc, char **argv) {
   const char *folder = argc > 1 ? argv[1] : "Tests/Oracle/values";
-  DIR *files = opendir(folder);
-  struct dirent *entry;
   TEST_MAIN("steps");
-  while (files != NULL && (entry = readdir(files)) != NULL) {
-    char path[600];
-    if (strstr(entry->d_name, ".txt") == NULL) continue;
-    snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-    file = fopen(path, "r");
-    if (file == NULL) continue;
-    test_run(entry->d_name, steps_of_file);
-    fclose(file);
-  }
-  if (files != NULL) closedir(files);
+  oracle_run_files(folder, steps_of_file);
   RUN(every_kind_was_counted);
   return test_finish();
 }

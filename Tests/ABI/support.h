@@ -114,6 +114,15 @@ static inline chainrule_fit_options test_fit_options(int64_t epochs, int64_t bat
   return options;
 }
 
+/* What a trainer plans for a batch of so many rows. */
+static inline chainrule_memory test_memory(chainrule_trainer *trainer, int64_t rows) {
+  chainrule_memory memory;
+  memset(&memory, 0, sizeof memory);
+  memory.struct_size = sizeof memory;
+  SUCCEEDS(chainrule_trainer_memory(trainer, rows, &memory));
+  return memory;
+}
+
 /* The arrays that no function may accept as real data of shape [rows, columns], with what they get. */
 typedef struct test_bad_array {
   const char *what;
