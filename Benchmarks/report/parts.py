@@ -52,30 +52,20 @@ def machine(bench):
     }
 
 
-def peers_run(bench, work, out, contenders, workloads, parts, threads):
-    """The peers' run.py with Chainrule's adapter."""
-    adapter = bench.root / "Benchmarks" / "peers" / "chainrule_adapter.py"
+def peers_run(bench, work, out, contenders, workloads, parts, *options):
+    """The peers' run.py."""
     out.unlink(missing_ok=True)
-    bench.run(
-        bench.python,
-        "run.py",
-        "--quick",
-        "--adapter",
-        adapter,
-        "--contenders",
-        ",".join(contenders),
-        "--workloads",
-        ",".join(workloads),
-        "--parts",
-        parts,
-        "--threads",
-        ",".join(map(str, threads)),
-        "--out",
-        out,
-        cwd=work,
-        limit=2400,
-    )
+    lists = [",".join(names) for names in (contenders, workloads)]
+    what = ["--quick", "--contenders", lists[0], "--workloads", lists[1], "--parts", parts, "--out", out, *options]
+    bench.run(bench.python, "run.py", *what, cwd=work, limit=2400)
     return json.loads(out.read_text()) if out.exists() else None
+
+
+def beside_chainrule(bench, work, out, contenders, workloads, parts, threads):
+    """The same with Chainrule's adapter."""
+    adapter = bench.root / "Benchmarks" / "peers" / "chainrule_adapter.py"
+    options = ["--adapter", adapter, "--threads", ",".join(map(str, threads))]
+    return peers_run(bench, work, out, contenders, workloads, parts, *options)
 
 
 FROM_PYTHON = ["torch_eager", "torch_compile", "jax_jit", "sklearn_mlp", "onnxruntime_", "chainrule_adapter"]
@@ -87,22 +77,7 @@ def prepare(bench):
     bench.needs("torch")
     if bench.quick:
         return {}
-    names = roofline.workloads(work)
-    bench.run(
-        bench.python,
-        "run.py",
-        "--quick",
-        "--contenders",
-        "torch_compile",
-        "--workloads",
-        ",".join(names),
-        "--parts",
-        "prepare",
-        "--out",
-        bench.build / "prepare.json",
-        cwd=work,
-        limit=2400,
-    )
+    peers_run(bench, work, bench.build / "prepare.json", ["torch_compile"], roofline.workloads(work), "prepare")
     return {}
 
 
@@ -113,9 +88,9 @@ def networks(bench):
     names = ["iris", "mnist-mlp"] if bench.quick else list(roofline.workloads(work))
     contenders = ["torch_eager", "jax_jit", "onnxruntime_", "chainrule_adapter"] if bench.quick else FROM_PYTHON
     parts = "net" if bench.quick else "peaks,net"
-    data = peers_run(bench, work, bench.build / "networks.json", contenders, names, parts, bench.threads)
+    data = beside_chainrule(bench, work, bench.build / "networks.json", contenders, names, parts, bench.threads)
     small = [name for name in names if name in ("linreg", "xor", "iris", "tabular")]
-    fann = None if bench.quick else peers_run(bench, work, bench.build / "fann.json", ["fann"], small, "net", [1])
+    fann = None if bench.quick else beside_chainrule(bench, work, bench.build / "fann.json", ["fann"], small, "net", [1])
     data["fann"] = [run for run in (fann or {"runs": []})["runs"] if run["contender"] == "fann"]
     data["workloads"] = {name: roofline.describe(work, name) for name in names}
     return data
@@ -137,33 +112,12 @@ def product(bench):
     work = bench.peers()
     bench.needs("torch", "jax", "cffi")
     if bench.quick:
-        return bench.script(
-            "product.py",
-            "--peers",
-            work,
-            "--rounds",
-            1,
-            "--sizes",
-            "512",
-            "--threads",
-            1,
-            "--libs",
-            "chainrule,xla,mkl",
-        )
-    return bench.script(
-        "product.py",
-        "--peers",
-        work,
-        "--rounds",
-        2,
-        "--sizes",
-        "256,512,1024,2048",
-        "--layers",
-        "--threads",
-        ",".join(map(str, bench.threads)),
-        "--libs",
-        "chainrule,xla,mkl,openblas",
-    )
+        what = ["--rounds", 1, "--sizes", "512", "--threads", 1, "--libs", "chainrule,xla,mkl"]
+    else:
+        threads = ",".join(map(str, bench.threads))
+        what = ["--rounds", 2, "--sizes", "256,512,1024,2048", "--layers", "--threads", threads]
+        what += ["--libs", "chainrule,xla,mkl,openblas"]
+    return bench.script("product.py", "--peers", work, *what)
 
 
 def product_c(bench):

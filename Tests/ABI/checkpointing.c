@@ -5,7 +5,6 @@
 #include "custom.h"
 #include "oracle_networks.h"
 
-
 enum { ROWS = 40, STEPS = 5, MOST = 40 * 16 * 64, CLASSES = 5 };
 static float x[MOST];
 static int32_t words[MOST], labels[ROWS];
