@@ -29,9 +29,7 @@ func multiplyBlock<V: KernelMath>(
     let columns = endColumn - firstColumn
     let rows = endRow - firstRow
     let vectors = p.flags.vectors
-    let strips = (rows + maximumRows - 1) / maximumRows
-    let height = rows / strips
-    let taller = rows - height * strips
+    let heights = StripHeights(rows: rows)
     let stripSpace = p.scratch.assumingMemoryBound(to: V.Scalar.self)
     var s = Strip<V>(
         a: UnsafeRawPointer(p.a), b: UnsafeRawPointer(p.b), partial: UnsafePointer(p.partial), result: p.c,
@@ -52,8 +50,8 @@ func multiplyBlock<V: KernelMath>(
         let target = isLast ? p.c : p.partial
         s.resultRow = isLast ? p.cRow : p.partialRow
         var row = firstRow
-        for strip in 0..<strips {
-            let count = height + (strip < taller ? 1 : 0)
+        for strip in 0..<heights.count {
+            let count = heights[strip]
             let a = p.a + row * p.aRow + k * p.aColumn
             var strides = (row: p.aRow, column: p.aColumn)
             s.a = UnsafeRawPointer(a)
@@ -70,10 +68,10 @@ func multiplyBlock<V: KernelMath>(
             s.ahead = s.a
             s.aheadRow = 0
             s.aheadColumn = 0
-            if strip + 1 < strips && p.flags.has(Flags.fetch) {
+            if strip + 1 < heights.count && p.flags.has(Flags.fetch) {
                 // The copy's next rows, or lines of transposed A, which hold more rows than a strip: this one has
                 // fetched the first ones.
-                let next = height + (strip + 1 < taller ? 1 : 0)
+                let next = heights[strip + 1]
                 s.ahead = UnsafeRawPointer(a + (p.aColumn == 1 ? count * p.aRow : count + next - 1))
                 s.aheadColumn = p.aColumn * MemoryLayout<V.Scalar>.stride
                 if p.aColumn == 1 { s.aheadRow = p.aRow * MemoryLayout<V.Scalar>.stride }

@@ -2,6 +2,21 @@
 // is the level's (12 x 2 vectors on AVX-512, 6 x 1 on AVX2, 4 x 2 shorter ones without); one to four rows get
 // wider tiles, since it takes some 8 sums at once to keep the FMA units busy.
 
+/// Rows cut into strips of heights as equal as possible, none of them above the tile's.
+struct StripHeights {
+    let count: Int
+    private let least: Int
+    private let taller: Int
+
+    @inline(__always) init(rows: Int) {
+        count = (rows + maximumRows - 1) / maximumRows
+        least = rows / count
+        taller = rows - least * count
+    }
+
+    @inline(__always) subscript(_ strip: Int) -> Int { least + (strip < taller ? 1 : 0) }
+}
+
 @inline(__always)
 func runStrip<V: KernelMath>(_ s: inout Strip<V>, rows: Int, vectors: Int) {
     #if AVX512

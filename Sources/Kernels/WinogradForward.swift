@@ -155,9 +155,7 @@ private func multiplyPoints(
     let row = Winograd.padded(call.integer(0))
     let weights = call.input(6, Float.self) + channel * row + output
     let weightStep = Winograd.weightStep(outputs: call.integer(0), channels: all)
-    let strips = (outputs + maximumRows - 1) / maximumRows
-    let height = outputs / strips
-    let taller = outputs - height * strips
+    let heights = StripHeights(rows: outputs)
     let width = vectors >= tileSizes.vectors ? tileSizes.vectors : 1
     var s = Strip<V>(
         a: UnsafeRawPointer(weights), b: UnsafeRawPointer(image), partial: UnsafePointer(sums), result: sums,
@@ -176,8 +174,8 @@ private func multiplyPoints(
         let a = weights + point * weightStep
         s.b = UnsafeRawPointer(image + point * pointStep(Winograd.channels))
         var first = 0
-        for strip in 0..<strips {
-            let rows = height + (strip < taller ? 1 : 0)
+        for strip in 0..<heights.count {
+            let rows = heights[strip]
             s.a = UnsafeRawPointer(a + first)
             // While a strip is multiplied, two lines of each channel of the next point's weights are fetched.
             let isNeeded = 32 * strip < outputs && point + 1 < Winograd.points

@@ -120,9 +120,7 @@ private func multiply(
     let width = vectors % tileSizes.vectors == 0 ? tileSizes.vectors : 1
     packPanels(
         V.self, image, 1, Winograd.gradientTiles, transposed: true, depth: tiles, columns: channels, vectors: width, to: panels)
-    let strips = (outputs + maximumRows - 1) / maximumRows
-    let height = outputs / strips
-    let taller = outputs - height * strips
+    let heights = StripHeights(rows: outputs)
     var s = Strip<V>(
         a: UnsafeRawPointer(changes), b: UnsafeRawPointer(panels), partial: UnsafePointer(result), result: result,
         ahead: UnsafeRawPointer(changes))
@@ -137,8 +135,8 @@ private func multiply(
     s.tail = V.lanes
     s.addsPartial = adds
     var first = 0
-    for strip in 0..<strips {
-        let rows = height + (strip < taller ? 1 : 0)
+    for strip in 0..<heights.count {
+        let rows = heights[strip]
         s.a = UnsafeRawPointer(changes + first * Winograd.gradientTiles)
         s.ahead = s.a
         s.partial = UnsafePointer(result + first * row)
