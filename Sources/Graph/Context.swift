@@ -11,6 +11,8 @@ public final class Context: @unchecked Sendable {
         var outputs: [Value]
         var outputShapes: [Shape]
         var inputGradients: [Value?]
+        /// Inputs that are looked at after the forward pass, when the caller's arrays may have gone.
+        var keptInputs: [Bool]
     }
 
     public let model: Model
@@ -64,11 +66,14 @@ public final class Context: @unchecked Sendable {
         entries.append(
             Entry(
                 batch: batch, isTraining: isTraining, plan: plan, outputs: model.outputs.indices.map { builder.output($0) },
-                outputShapes: model.outputs.indices.map { builder.outputShape($0) }, inputGradients: inputGradients))
+                outputShapes: model.outputs.indices.map { builder.outputShape($0) }, inputGradients: inputGradients,
+                keptInputs: model.inputs.indices.map { input in
+                    plan.isUsed(external: input, after: .forward) || model.outputs.indices.contains { plan.external(of: builder.output($0)) == input }
+                }))
         return entries.count - 1
     }
 
-    /// The inputs are copied: the backward pass needs them after the caller's arrays have gone.
+    /// Those inputs are copied that are needed after it: the caller's arrays may have gone by then.
     /// - drawsAnew: random numbers (dropout's) other than those of the pass before.
     public func forward(
         _ views: UnsafeBufferPointer<ArrayView>, isTraining: Bool, drawsAnew: Bool = true
@@ -81,7 +86,11 @@ public final class Context: @unchecked Sendable {
         hasGoneBack = false
         // Nobody may read results while there are none.
         current = nil
-        for slot in views.indices { entries[index].plan.setExternal(slot, try feeds.copied(views[slot], slot: slot)) }
+        for slot in views.indices {
+            let isKept = entries[index].keptInputs[slot]
+            let address = try isKept ? feeds.copied(views[slot], slot: slot) : feeds.plainAddress(views[slot], slot: slot)
+            entries[index].plan.setExternal(slot, address)
+        }
         executor.setRandomState(seed: model.seed, step: passes)
         if drawsAnew { passes += 1 }
         try executor.runForward(entries[index].plan)

@@ -1,6 +1,8 @@
 // A caller's arrays on their way into a plan: checked, used in place when they are contiguous and of
 // the model's type, otherwise copied into a buffer that is kept for the next step.
 
+import KernelDispatch
+import KernelInterface
 import Layers
 import Tensors
 
@@ -98,7 +100,11 @@ public final class Feeds: @unchecked Sendable {
         target.data = buffer
         target.type = plainType(view)
         target.makeContiguous()
-        copyElements(from: view, to: target)
+        if view.type == target.type && view.isContiguous, let source = view.data {
+            copyInPieces(source, buffer, view.elementCount * type.size)
+        } else {
+            copyElements(from: view, to: target)
+        }
         return buffer
     }
 
@@ -184,6 +190,32 @@ public final class Feeds: @unchecked Sendable {
         return made.pointer
     }
 }
+
+/// Copies what is large with the team, in the pieces of elementwise kernels: each thread then has those elements in its
+/// cache that it computes with.
+private func copyInPieces(_ source: UnsafeMutableRawPointer, _ target: UnsafeMutableRawPointer, _ bytes: Int) {
+    var call = KernelCall()
+    call.pointers[0] = source
+    call.pointers[1] = target
+    call.integers[0] = bytes
+    let kernel: Kernel = { call, begin, end, _ in
+        let call = call.assumingMemoryBound(to: KernelCall.self)
+        guard let source = call.pointee.pointers[0], let target = call.pointee.pointers[1] else { return }
+        let first = begin * copiedBytesPerPiece
+        let last = min(end * copiedBytesPerPiece, call.pointee.integers[0])
+        if first < last { (target + first).copyMemory(from: source + first, byteCount: last - first) }
+    }
+    let pieces = (bytes + copiedBytesPerPiece - 1) / copiedBytesPerPiece
+    withUnsafePointer(to: &call) { call in
+        if bytes < 1 << 18 {
+            kernel(call, 0, pieces, nil)
+        } else {
+            Team.run(kernel, call, pieces: pieces, scratch: nil, scratchCount: Team.maximumThreads)
+        }
+    }
+}
+
+private let copiedBytesPerPiece = elementsPerPiece * MemoryLayout<Float>.size
 
 /// Copies a result out into a caller's array of either real type and any layout.
 public func copyOut(_ source: UnsafeMutableRawPointer, _ type: DataType, _ shape: Shape, to view: ArrayView) {

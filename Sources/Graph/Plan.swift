@@ -161,6 +161,13 @@ public final class Plan: @unchecked Sendable {
         return nil
     }
 
+    /// Whether a later phase looks at a caller's array.
+    func isUsed(external number: Int, after phase: Phase) -> Bool {
+        guard number < externalCount else { return false }
+        let end = phaseStarts[phase.rawValue + 1]
+        return (patchStarts[number]..<patchStarts[number + 1]).contains { patches[$0].instruction >= end }
+    }
+
     /// Points the calls at a caller's array.
     @inline(__always)
     public func setExternal(_ number: Int, _ pointer: UnsafeMutableRawPointer?) {

@@ -147,7 +147,13 @@ static void layer_in(chainrule_dtype dtype) {
   for (i = 0; i < current.expected_count; i++) evaluates |= strcmp(current.expected_kind[i], "evaluation") == 0;
   if (!current.training_only) compare_prediction(model, inputs, evaluates ? "evaluation" : "output");
   REQUIRE_OK(chainrule_context_forward(context, current.input_count ? inputs : NULL, 1));
+  /* The caller's arrays may be gone by the backward pass. */
+  for (i = 0; i < current.input_count; i++) test_poison(inputs[i].data, bytes_of(&inputs[i], current.inputs[i].count));
   REQUIRE_OK(chainrule_context_backward(context, seeds));
+  for (i = 0; i < current.input_count; i++) {
+    free(inputs[i].data);
+    inputs[i] = oracle_array(&current.inputs[i], current.inputs[i].whole ? integers_beside(dtype) : dtype);
+  }
   for (i = 0; i < current.expected_count; i++) {
     const OracleTensor *expected = &current.expected[i];
     const char *kind = current.expected_kind[i];
