@@ -1,5 +1,8 @@
 """Builds the wheel: the Swift library and the cffi module made from its header go into the package.
 
+A small module of C (chainrule/_direct.c) makes calls quick; a machine without a C compiler or Python's headers gets a
+wheel without it, which does the same.
+
 The library is the file named by CHAINRULE_LIBRARY; else what `swift build -c release` makes in the
 repository (an up-to-date build is taken as it is).
 """
@@ -12,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from setuptools import Distribution, setup
+from setuptools import Distribution, Extension, setup
 from setuptools.command.build_py import build_py
 
 try:
@@ -124,7 +127,7 @@ class BuildPackage(build_py):
 
 
 class BuildWheel(bdist_wheel):
-    """One wheel for all Python versions: the library knows nothing of Python."""
+    """One wheel for all Python versions: the library knows nothing of Python, and the module of C only what stays."""
 
     def finalize_options(self):
         super().finalize_options()
@@ -150,4 +153,14 @@ setup(
     version=declarations_module().version(HEADER.read_text(encoding="utf-8")),
     cmdclass={"build_py": BuildPackage, "bdist_wheel": BuildWheel},
     distclass=BinaryDistribution,
+    ext_modules=[
+        Extension(
+            "chainrule._direct",
+            ["chainrule/_direct.c"],
+            include_dirs=[str(HEADER.parent)],
+            extra_compile_args=["-O2", "-g0"],
+            py_limited_api=True,
+            optional=True,
+        )
+    ],
 )

@@ -9,6 +9,7 @@ from typing import Any, Union
 import numpy as np
 
 from ._build import Graph, dtype_of, infos
+from ._calls import address
 from ._errors import check
 from ._inference import Inference
 from ._library import NULL, c_text, ffi, lib, text
@@ -67,8 +68,8 @@ class Model(Inference, Training, Loop, State):
         self._parameters = infos("parameter", handle)
         dtypes = [info.dtype for info in (*self._parameters, *self._outputs, *self._inputs) if info.dtype.kind == "f"]
         self._dtype = dtypes[0] if dtypes else np.dtype(np.float32)
-        self._predictors = {}
-        self._steps = {}
+        self._address = address(handle)
+        self._find_direct_tail()
         self._contexts = threading.local()
 
     has_parameters = True

@@ -82,7 +82,7 @@ class WithoutShape:
     _built_class: Any = None
     _compiled: Any = None
     #: What a built model has.
-    _missing = ("_handle", "_inputs", "_outputs", "_parameters", "_predictors", "_steps", "_contexts")
+    _missing = ("_handle", "_inputs", "_outputs", "_parameters", "_address", "_direct_tail", "_contexts")
 
     def __getattr__(self, name: str) -> Any:
         if name in WithoutShape._missing:
