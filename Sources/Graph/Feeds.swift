@@ -100,8 +100,8 @@ public final class Feeds: @unchecked Sendable {
         target.data = buffer
         target.type = plainType(view)
         target.makeContiguous()
-        if view.type == target.type && view.isContiguous, let source = view.data {
-            copyInPieces(source, buffer, view.elementCount * type.size)
+        if view.isContiguous && view.elementCount > 0 {
+            copyInPieces(view, target)
         } else {
             copyElements(from: view, to: target)
         }
@@ -191,31 +191,36 @@ public final class Feeds: @unchecked Sendable {
     }
 }
 
-/// Copies what is large with the team, in the pieces of elementwise kernels: each thread then has those elements in its
-/// cache that it computes with.
-private func copyInPieces(_ source: UnsafeMutableRawPointer, _ target: UnsafeMutableRawPointer, _ bytes: Int) {
-    var call = KernelCall()
-    call.pointers[0] = source
-    call.pointers[1] = target
-    call.integers[0] = bytes
-    let kernel: Kernel = { call, begin, end, _ in
-        let call = call.assumingMemoryBound(to: KernelCall.self)
-        guard let source = call.pointee.pointers[0], let target = call.pointee.pointers[1] else { return }
-        let first = begin * copiedBytesPerPiece
-        let last = min(end * copiedBytesPerPiece, call.pointee.integers[0])
-        if first < last { (target + first).copyMemory(from: source + first, byteCount: last - first) }
+/// Copies contiguous arrays, converting them; large ones with the team, in the pieces of elementwise kernels: each thread
+/// then has those elements in its cache that it computes with.
+private func copyInPieces(_ source: ArrayView, _ target: ArrayView) {
+    let count = source.elementCount
+    let pieces = flatPieces(count)
+    let kernel: Kernel = { views, begin, end, _ in
+        let views = views.assumingMemoryBound(to: (ArrayView, ArrayView).self)
+        let first = begin * elementsPerPiece
+        let last = min(end * elementsPerPiece, views.pointee.0.elementCount)
+        copyElements(from: views.pointee.0.part(first..<last), to: views.pointee.1.part(first..<last))
     }
-    let pieces = (bytes + copiedBytesPerPiece - 1) / copiedBytesPerPiece
-    withUnsafePointer(to: &call) { call in
-        if bytes < 1 << 18 {
-            kernel(call, 0, pieces, nil)
+    var views = (source, target)
+    withUnsafePointer(to: &views) { views in
+        if pieces < 8 {
+            kernel(views, 0, pieces, nil)
         } else {
-            Team.run(kernel, call, pieces: pieces, scratch: nil, scratchCount: Team.maximumThreads)
+            Team.run(kernel, views, pieces: pieces, scratch: nil, scratchCount: Team.maximumThreads)
         }
     }
 }
 
-private let copiedBytesPerPiece = elementsPerPiece * MemoryLayout<Float>.size
+extension ArrayView {
+    /// Some elements of a contiguous array.
+    fileprivate func part(_ range: Range<Int>) -> ArrayView {
+        var part = ArrayView(data: data.map { $0 + range.lowerBound * type.size }, type: type, rank: 1)
+        part.shape[0] = range.count
+        part.makeContiguous()
+        return part
+    }
+}
 
 /// Copies a result out into a caller's array of either real type and any layout.
 public func copyOut(_ source: UnsafeMutableRawPointer, _ type: DataType, _ shape: Shape, to view: ArrayView) {

@@ -2,6 +2,8 @@
 // order, so storage layout and type don't matter.
 
 import Glibc
+import KernelDispatch
+import KernelInterface
 import Layers
 import Tensors
 
@@ -52,8 +54,8 @@ extension Parameter {
         // Other arrays than matrices are contiguous.
         let matrix = view.rank == 2 ? view : ArrayView(view.data, view.type, [1, elementCount])
         switch specification.initializer.distribution {
-        case .uniform(let low, let high): random.fillUniform(matrix, from: low, to: high)
-        case .normal(let mean, let deviation): random.fillNormal(matrix, mean: mean, deviation: deviation)
+        case .uniform(let low, let high): matrix.fillUniform(random, from: low, to: high)
+        case .normal(let mean, let deviation): matrix.fillNormal(random, mean: mean, deviation: deviation)
         default: return false
         }
         return true
@@ -98,6 +100,51 @@ extension Parameter {
         case .sparse(let share, let deviation):
             return try sparse(rows: shape[0], columns: shape[1], share: share, deviation: deviation, random)
         default: return nil
+        }
+    }
+}
+
+/// The element in row r and column c of a matrix gets number r * columns + c. In the order of memory, whatever the strides.
+extension ArrayView {
+    /// The numbers' step and the bytes from line to line of memory, and from element to element.
+    private var lines: (count: Int, length: Int, steps: (Int, Int), bytes: (Int, Int)) {
+        let isTurned = strides[0] < strides[1]
+        return isTurned
+            ? (shape[1], shape[0], (1, shape[1]), (strides[1], strides[0])) : (shape[0], shape[1], (shape[1], 1), (strides[0], strides[1]))
+    }
+
+    /// low + (high - low) * uniform, by a kernel: it takes longer than a step of a small network.
+    fileprivate func fillUniform(_ random: Philox, from low: Double, to high: Double) {
+        guard let data else { return }
+        let lines = lines
+        var state = (random.seed, random.stream)
+        var call = KernelCall()
+        call.isDouble = type == .float64
+        call.integers[0] = lines.length
+        (call.integers[1], call.integers[2]) = lines.steps
+        (call.integers[3], call.integers[4]) = (lines.bytes.0 / type.size, lines.bytes.1 / type.size)
+        (call.scalars[0], call.scalars[1]) = (low, high)
+        withUnsafeMutableBytes(of: &state) { state in
+            call.pointers[0] = data
+            call.pointers[1] = state.baseAddress
+            KernelSet.current[.uniformMatrix](&call, 0, lines.count, nil)
+        }
+    }
+
+    /// mean + deviation * normal
+    fileprivate func fillNormal(_ random: Philox, mean: Double, deviation: Double) {
+        guard let data else { return }
+        let lines = lines
+        for line in 0..<lines.count {
+            for index in 0..<lines.length {
+                let number = mean + deviation * random.normal(UInt64(line * lines.steps.0 + index * lines.steps.1))
+                let place = data + line * lines.bytes.0 + index * lines.bytes.1
+                if type == .float64 {
+                    place.storeBytes(of: number, as: Double.self)
+                } else {
+                    place.storeBytes(of: Float(number), as: Float.self)
+                }
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ struct MatrixMultiplyLayout {
         if isSwapped { Self.transpose(&p) } else { Self.mergeBatch(&p) }
         isTransposed = p.bColumnStride != 1
         vectors = Self.tileVectors(rows: p.m, columns: p.n, lanes: lanes, tile: tile)
-        nanoseconds = Self.estimate(p, size: size)
+        nanoseconds = Self.estimate(p, size: size, lanes: lanes)
         let width = vectors * lanes
 
         // How B is read.
@@ -70,7 +70,7 @@ struct MatrixMultiplyLayout {
         pieceColumns = Self.split(p.n, into: (p.n + widest - 1) / widest, multiple: width)
         // A streamed B is better read in long runs.
         let most = streams ? min(4, nanoseconds / 80_000) : min(32, nanoseconds / 40_000)
-        let wanted = pieces ?? (nanoseconds < 20_000 ? 1 : max(2, Int(most)))
+        let wanted = pieces ?? (nanoseconds < 4000 ? 1 : max(2, Int(most)))
         let quarter = widest / 4
         let limits: [(rows: Int, columns: Int)] =
             local
@@ -152,9 +152,10 @@ struct MatrixMultiplyLayout {
         return vectors
     }
 
-    private static func estimate(_ p: MatrixMultiplyProblem, size: Int) -> Double {
+    private static func estimate(_ p: MatrixMultiplyProblem, size: Int, lanes: Int) -> Double {
         let m = Double(p.m)
-        let n = Double(p.n)
+        // Vectors are computed whole.
+        let n = Double((p.n + lanes - 1) / lanes * lanes)
         let k = Double(p.k)
         let arithmetic = 2 * m * n * k / (size == 4 ? 100 : 50)
         let memory = Double(size) * (m * k + k * n + m * n) / 40

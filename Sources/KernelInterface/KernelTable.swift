@@ -102,6 +102,7 @@ public enum KernelName: Int, CaseIterable, Sendable {
     // Random numbers
     case randomUniform
     case randomNormal
+    case uniformMatrix
     case dropout
     // Normalisation
     case normForward

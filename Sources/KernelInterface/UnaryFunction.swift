@@ -31,7 +31,7 @@ public enum UnaryFunction: Int, CaseIterable, Sendable {
     public var derivativeFromValue: Bool {
         switch self {
         case .identity, .negate, .relu, .leakyRelu, .elu, .selu, .sigmoid, .tanh, .exp, .expm1, .sqrt, .reciprocal,
-            .hardtanh, .affine, .tan, .exp2, .rsqrt, .sinh:
+            .hardtanh, .affine, .tan, .exp2, .rsqrt, .sinh, .hardshrink, .softshrink, .frac:
             true
         default: false
         }

@@ -38,6 +38,21 @@ struct Philox {
         }
     }
 
+    /// One value in [0, 1) from each of these blocks.
+    @inline(__always) func uniforms(at numbers: WordVector) -> DoubleVector {
+        var words = Words(
+            w0: numbers, w1: numbers &>> WordVector(repeating: 32), w2: WordVector(repeating: stream & 0xffff_ffff),
+            w3: WordVector(repeating: stream >> 32))
+        var key0 = UInt32(truncatingIfNeeded: seed)
+        var key1 = UInt32(truncatingIfNeeded: seed >> 32)
+        for _ in 0..<10 {
+            words.round(key0, key1)
+            key0 &+= 0x9E37_79B9
+            key1 &+= 0xBB67_AE85
+        }
+        return DoubleVector.uniform(words.w1, words.w0)
+    }
+
     /// The words of the blocks `first + lanesA` and `first + lanesB`.
     @inline(__always) func blocks(
         _ first: UInt64, _ lanesA: WordVector, _ lanesB: WordVector, extra: Bool
@@ -89,7 +104,7 @@ protocol RandomVector: KernelMath {
 }
 
 /// 0, 1, 2, ...
-@inline(__always) private var blockNumbers: WordVector {
+@inline(__always) var blockNumbers: WordVector {
     #if BASELINE
     WordVector(0, 1)
     #else
@@ -149,7 +164,7 @@ extension DoubleVector: RandomVector {
     }
 
     /// 32 bits of `upper` and 21 of `lower`: exact in every step.
-    @inline(__always) private static func uniform(_ upper: WordVector, _ lower: WordVector) -> Self {
+    @inline(__always) static func uniform(_ upper: WordVector, _ lower: WordVector) -> Self {
         let mask = WordVector(repeating: 0xffff_ffff)
         let exponent = WordVector(repeating: 0x4330_0000_0000_0000)
         let offset = Self(repeating: 0x1p52)

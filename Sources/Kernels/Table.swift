@@ -145,6 +145,7 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .maskSequence: maskSequenceKernel
     case .randomUniform: randomUniformKernel
     case .randomNormal: randomNormalKernel
+    case .uniformMatrix: uniformMatrixKernel
     case .dropout: dropoutKernel
     case .normForward: normForwardKernel
     case .normBackward: normBackwardKernel

@@ -56,10 +56,12 @@ struct Gelu<V: KernelMath>: UnaryFormula {
         V.atLeast(x, V.all(-1000)) * distribution(x)
     }
     @_transparent static func derivative(_ x: V, _ y: V, _ a: V, _ b: V) -> V {
-        // 1/sqrt(2 pi); the density vanishes long before 40.
+        // 1/sqrt(2 pi). Subnormal densities, which take a CPU ten times as long, are left out.
         let near = V.atMost(V.atLeast(x, V.all(-40)), V.all(40))
-        let density = V.all(0x1.9884533d43651p-2) * V.expOfNegative(V.all(-0.5) * near * near)
-        return V.fma(near, density, distribution(x))
+        let exponent = V.all(-0.5) * near * near
+        let lowest = V.all(V.exponentialSubnormal + 1)
+        let density = V.all(0x1.9884533d43651p-2) * V.expOfModerate(V.atLeast(exponent, lowest))
+        return V.fma(near, V.choose(exponent .< lowest, V.zero, density), distribution(x))
     }
 }
 

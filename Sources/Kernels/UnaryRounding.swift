@@ -22,7 +22,9 @@ struct Ceil<V: KernelMath>: UnaryFormula {
 /// To multiples of 1 / a, or of a where b is not 0.
 struct Round<V: KernelMath>: UnaryFormula {
     @_transparent static func value(_ x: V, _ a: V, _ b: V) -> V {
-        V.choose(b .== V.zero, V.rounded(x * a) / a, V.rounded(x / a) * a)
+        // The same branch for all elements.
+        if b[0] != 0 { return V.rounded(x / a) * a }
+        return a[0] == 1 ? V.rounded(x) : V.rounded(x * a) / a
     }
     @_transparent static func derivative(_ x: V, _ y: V, _ a: V, _ b: V) -> V { V.zero }
 }

@@ -67,7 +67,7 @@ struct Hardshrink<V: KernelMath>: UnaryFormula {
         V.choose(V.magnitude(x) .<= a, V.zero, x)
     }
     @_transparent static func derivative(_ x: V, _ y: V, _ a: V, _ b: V) -> V {
-        V.choose(V.magnitude(x) .<= a, V.zero, V.one)
+        V.choose(y .== V.zero, V.zero, V.one)
     }
 }
 
@@ -77,7 +77,7 @@ struct Softshrink<V: KernelMath>: UnaryFormula {
         V.choose(x .> a, x - a, V.choose(x .< V.zero - a, x + a, x * V.zero))
     }
     @_transparent static func derivative(_ x: V, _ y: V, _ a: V, _ b: V) -> V {
-        V.choose(V.magnitude(x) .<= a, V.zero, V.one)
+        V.choose(y .== V.zero, V.zero, V.one)
     }
 }
 

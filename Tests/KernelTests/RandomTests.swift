@@ -81,6 +81,34 @@ func philox(_ counter: [UInt32], _ key: [UInt32]) -> [UInt32] {
         }
     }
 
+    /// Numbers in the order of the matrix, whatever the order of its memory.
+    @Test(arguments: [(1, 1), (1, 37), (5, 8), (3, 17), (2, 100)], [false, true]) func matrix(_ shape: (Int, Int), isTurned: Bool) {
+        matrix(Float.self, shape, isTurned)
+        matrix(Double.self, shape, isTurned)
+    }
+
+    private func matrix<T: TestScalar>(_: T.Type, _ shape: (rows: Int, columns: Int), _ isTurned: Bool) {
+        let (lines, length) = isTurned ? (shape.columns, shape.rows) : (shape.rows, shape.columns)
+        let expected = (0..<lines * length).map { place in
+            let (line, index) = (place / length, place % length)
+            let number = isTurned ? index * shape.columns + line : line * shape.columns + index
+            let words = philox(
+                [UInt32(number), 0, UInt32(truncatingIfNeeded: Self.stream), UInt32(Self.stream >> 32)],
+                [UInt32(truncatingIfNeeded: Self.seed), UInt32(Self.seed >> 32)])
+            return T(-3 + 5 * Double((UInt64(words[0]) | UInt64(words[1]) << 32) >> 11) * 0x1p-53)
+        }
+        everyWay(
+            .uniformMatrix, isDouble: T.isDouble, pieces: lines, inputs: [1: GuardedArray([Self.seed, Self.stream])],
+            outputs: [0: GuardedArray([T](repeating: 9, count: lines * length))],
+            { call in
+                call.integers[0] = length
+                (call.integers[1], call.integers[2]) = isTurned ? (1, shape.columns) : (shape.columns, 1)
+                (call.integers[3], call.integers[4]) = (length, 1)
+                (call.scalars[0], call.scalars[1]) = (-3, 2)
+            }
+        ) { _, results in #expect((results[0]!.array() as [T]) == expected) }
+    }
+
     @Test func normal() {
         normal(Float.self)
         normal(Double.self)
