@@ -177,12 +177,18 @@ def test_the_wheel_is_one_for_all_pythons(wheel):
     # The platform is that of the glibc that the library needs: 2.36 reads packed relocations.
     assert re.fullmatch(rf"chainrule-{re.escape(cr.__version__)}-py3-none-manylinux_2_3[46]_x86_64.whl", wheel.name)
     names = zipfile.ZipFile(wheel).namelist()
-    for name in ("libchainrule.so", "_chainrule_cffi.py", "py.typed", "__init__.py"):
+    for name in ("libchainrule.so", "_direct.abi3.so", "_chainrule_cffi.py", "py.typed", "__init__.py"):
         assert f"chainrule/{name}" in names
     assert wheel.stat().st_size < 8e6
     metadata = zipfile.ZipFile(wheel).read(f"chainrule-{cr.__version__}.dist-info/METADATA").decode()
     needed = [line for line in metadata.splitlines() if line.startswith("Requires-Dist") and "extra" not in line]
     assert len(needed) == 2
+
+
+def test_the_wheel_without_a_c_compiler(tmp_path):
+    output, path = make_wheel(tmp_path, CHAINRULE_LIBRARY=library_path(), CC="false")
+    assert path, output
+    assert not [name for name in zipfile.ZipFile(path).namelist() if "_direct" in name and name.endswith(".so")]
 
 
 def test_the_wheel_in_an_environment_of_its_own(wheel, tmp_path):

@@ -25,7 +25,7 @@ class Inference:
     _inputs: list[TensorInfo]
     _outputs: list[TensorInfo]
     _address: int
-    #: A sample of the only output, where each sample of the only input makes one; None for other models.
+    #: The shape of a sample of the only output, where each sample of the only input makes one; None for other models.
     _direct_tail: Optional[tuple[int, ...]]
 
     def predict(self, x: Any = None) -> Any:
@@ -72,7 +72,8 @@ class Inference:
     def _find_direct_tail(self) -> None:
         shapes = [info.shape for info in (*self._inputs, *self._outputs)]
         batched = len(self._inputs) == 1 == len(self._outputs) and all(shape[:1] == (-1,) for shape in shapes)
-        self._direct_tail = shapes[1][1:] if batched and min(shapes[1][1:], default=0) >= 0 else None
+        is_plain = batched and min(shapes[1][1:], default=0) >= 0 and self._outputs[0].dtype == self._dtype
+        self._direct_tail = shapes[1][1:] if is_plain else None
 
     def _as_inputs(self, x: Any, name: str = "x") -> list[np.ndarray]:
         values = as_list(x, len(self._inputs), "inputs")
