@@ -143,6 +143,10 @@ public struct MatrixMultiplyPlan {
             steps = [step]
             return
         }
+        if case .automatic = packing, packRows == nil, pieces == nil, let plan = MatrixMultiplyPlan.splitPlan(problem, kernels) {
+            self = plan
+            return
+        }
         let layout = MatrixMultiplyLayout(
             problem, tile: kernels.tileSizes, packing: packing, packRows: packRows, pieces: pieces)
         workspaceBytes = layout.workspaceBytes

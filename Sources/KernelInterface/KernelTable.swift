@@ -6,6 +6,7 @@ public enum KernelName: Int, CaseIterable, Sendable {
     case matrixMultiply
     case packColumns
     case smallProduct
+    case sumBlocks
     case narrowProduct
     // Products of operands rounded to bfloat16; the last two where the CPU multiplies pairs of them
     case roundMatrix

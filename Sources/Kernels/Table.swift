@@ -19,6 +19,7 @@ public func kernel(_ name: KernelName) -> Kernel? {
     case .multiplyRounded: multiplyRoundedKernel
     case .packColumns: packColumnsKernel
     case .smallProduct: smallProductKernel
+    case .sumBlocks: sumBlocksKernel
     case .convolutionScatter: convolutionScatterKernel
     case .convolutionWeights: convolutionWeightsKernel
     case .depthwise: depthwiseKernel
@@ -56,6 +57,7 @@ public func kernel(_ name: KernelName) -> Kernel {
     case .matrixMultiply: matrixMultiplyKernel
     case .packColumns: packColumnsKernel
     case .smallProduct: smallProductKernel
+    case .sumBlocks: sumBlocksKernel
     case .narrowProduct: narrowProductKernel
     case .roundMatrix: roundMatrixKernel
     case .multiplyRounded: multiplyRoundedKernel

@@ -282,6 +282,35 @@ private let transpositions = [(false, false), (true, false), (false, true), (tru
         if isDouble { check(Double.self) } else { check(Float.self) }
     }
 
+    /// Blocks of k that are multiplied apart: the bits of a product in one go.
+    @Test(arguments: [false, true])
+    func blocksApart(isDouble: Bool) {
+        func check<T: BinaryFloatingPoint>(_: T.Type, _ shapes: [(Int, Int, Int)]) {
+            for (m, n, k) in shapes {
+                for (epilogue, hasBias) in [
+                    (.none, false), (.none, true), (.forward(.relu, 0, 0), true), (.forward(.affine, 2, 0.5), false),
+                ] as [(MatrixMultiplyProblem.Epilogue, Bool)] {
+                    var p = MatrixMultiplyProblem(m: m, n: n, k: k, isDouble: T.self == Double.self)
+                    p.epilogue = epilogue
+                    p.hasBias = hasBias
+                    #expect(MatrixMultiplyPlan(p).steps.map(\.kernel) == [.matrixMultiply, .sumBlocks])
+                    let apart = Case<T>(p, atEnd: hasBias)
+                    apart.check("\(epilogue)")
+                    let expected = apart.run(level: levels.last!)
+                    for level in levels where level != .baseline {
+                        #expect(apart.run(level: level, backwards: true).c == expected.c)
+                        #expect(apart.run(level: level, packing: .never).c == expected.c)
+                    }
+                }
+            }
+        }
+        if isDouble {
+            check(Double.self, [(64, 128, 784), (24, 96, 1024), (200, 70, 512)])
+        } else {
+            check(Float.self, [(64, 128, 784), (24, 96, 1024), (9, 150, 1536), (200, 57, 1568)])
+        }
+    }
+
     /// An element's bits depend on its row, its column and k, not on how the product is cut.
     @Test func bitsAreTheSame() {
         for (m, n, k) in [(64, 70, 300), (50, 600, 1000), (200, 130, 90), (300, 1, 700), (20, 512, 1100)] {
