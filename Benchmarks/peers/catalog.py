@@ -24,7 +24,8 @@ import time
 import torch
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "Tests" / "Oracle"), str(ROOT / "bindings" / "python")]
+sys.path.insert(0, str(ROOT / "Tests" / "Oracle"))
+sys.path.append(str(ROOT / "bindings" / "python"))  # where the package is not installed
 os.environ.setdefault("CHAINRULE_THREADS", "1")
 
 from chainrule._arrays import Views  # noqa: E402

@@ -24,7 +24,7 @@ class Inference:
     _dtype: np.dtype
     _inputs: list[TensorInfo]
     _outputs: list[TensorInfo]
-    _address: int
+    _address: Any
     #: The shape of a sample of the only output, where each sample of the only input makes one; None for other models.
     _direct_tail: Optional[tuple[int, ...]]
 

@@ -62,7 +62,7 @@ class Training:
     _schedule: Optional[Schedule] = None
     output_shapes: Any
     compute: Any
-    _trainer_address: int = 0
+    _trainer_address: Any = None
     #: How many inputs and targets a step takes; (-1, -1) of a model that has no trainer.
     _counts: tuple[int, int] = (-1, -1)
     optimizer: Optional[Optimizer] = None
