@@ -155,7 +155,7 @@ def catalog(results, reasons):
                     key[0],
                     key[1] or "of the case",
                     us(table_of[kind][key]["ours"] * 1e6),
-                    reasons["catalog"].get(kind, ""),
+                    targets.reason(found["rows"], reasons["catalog"], kind),
                 ]
                 for ratio, key, kind in slow
             ],

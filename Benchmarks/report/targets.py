@@ -113,6 +113,13 @@ def optimizer(results, threads):
     )
 
 
+def reason(rows, reasons, kind):
+    """Why a kind is slow: its own reason, or the one of all kinds that are slow with two threads only."""
+    alone = [row for row in rows if row["kind"] == kind and row["threads"] == 1]
+    only_with_two = alone and all(row["theirs"] / row["ours"] >= UNDER for row in alone)
+    return reasons.get(kind) or (reasons.get("two threads", "") if only_with_two else "")
+
+
 def operators(results, threads, reasons):
     if not (catalog := data(results, "catalog")):
         return None
@@ -125,7 +132,7 @@ def operators(results, threads, reasons):
         return None
     mean = geometric_mean(row[0] for row in rows)
     slow = {kind for ratio, kind, _ in rows if ratio < UNDER}
-    bare = sorted(slow - set(reasons))
+    bare = [kind for kind in sorted(slow) if not reason(catalog["rows"], reasons, kind)]
     text = f"mean {mean:.2f}x; {len(slow)} kinds under {UNDER}x at some size, {len(bare)} of them without a reason"
     return f"{text}; worst {lowest(rows)}", mean >= 2 and not bare
 

@@ -7,6 +7,7 @@ from conftest import ROOT
 
 sys.path.insert(0, str(ROOT / "Benchmarks" / "report"))
 import document  # noqa: E402
+import targets  # noqa: E402
 
 LEVELS = ("L1", "L2", "L3", "DRAM")
 
@@ -177,3 +178,12 @@ def test_pictures(tmp_path):
     assert names == ["training", "inference", "roofline"]
     for name in names:
         assert (tmp_path / f"{name}.svg").read_text().startswith("<?xml")
+
+
+def test_reasons_of_slow_kinds():
+    def row(kind, threads, ratio):
+        return {"kind": kind, "elements": 1024, "threads": threads, "theirs": ratio, "ours": 1.0}
+
+    rows = [row("flip", 1, 0.5), row("relu", 1, 0.9), row("relu", 2, 0.5), row("exp", 1, 0.5), row("exp", 2, 0.5)]
+    known = {"flip": "short rows", "two threads": "memory"}
+    assert [targets.reason(rows, known, kind) for kind in ("flip", "relu", "exp")] == ["short rows", "memory", ""]
