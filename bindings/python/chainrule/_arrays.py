@@ -22,6 +22,7 @@ TYPES: dict[int, np.dtype] = {code: dtype for dtype, code in CODES.items()}
 MAX_RANK = 8
 
 _from_buffer = ffi.from_buffer
+_ARRAYS = ffi.typeof("chainrule_array[]")
 
 
 def as_array(value: Any, what: str) -> np.ndarray:
@@ -142,7 +143,7 @@ class Views:
 
     def __init__(self, arrays: Sequence[np.ndarray]) -> None:
         self.arrays = tuple(arrays)
-        self.pointer = ffi.new("chainrule_array[]", len(self.arrays)) if self.arrays else NULL
+        self.pointer = ffi.new(_ARRAYS, len(self.arrays)) if self.arrays else NULL
         for index, array in enumerate(self.arrays):
             fill(self.pointer[index], array)
 

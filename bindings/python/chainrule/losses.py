@@ -82,6 +82,7 @@ class Loss:
         Loss.__init__(self, state["text"])
 
 
+@lru_cache(maxsize=64)  # asked for in every step that has to convert something
 def target_roles(text: str) -> list[tuple[str, str]]:
     """The targets of the loss of this text: their names, and what they hold, "numbers", "labels", or either."""
     kind = text.split()[0]
