@@ -159,3 +159,19 @@ def test_the_users_own_handler_is_left_alone():
         print("done", 0)
         """
     )
+
+
+def test_no_call_for_each_epoch_where_interrupts_are_ignored(monkeypatch):
+    """As in what a shell runs in the background: a call into Python takes longer than a short epoch."""
+    from chainrule import _fit
+
+    calls = []
+    monkeypatch.setattr(_fit._Run, "_on_epoch", lambda self, user, progress: calls.append(1) or 0)
+    old = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        model = cr.Sequential(cr.Linear(2, 1), seed=0)
+        model.compile("mse", "sgd lr=0.1")
+        history = model.fit(np.ones((4, 2)), np.ones((4, 1)), epochs=20, verbose=0)
+    finally:
+        signal.signal(signal.SIGINT, old)
+    assert len(history["loss"]) == 20 and not calls

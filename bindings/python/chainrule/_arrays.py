@@ -6,6 +6,7 @@ in place. Only what it cannot read is converted, and only where no number change
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any, Optional
 
@@ -27,7 +28,8 @@ _ARRAYS = ffi.typeof("chainrule_array[]")
 
 def as_array(value: Any, what: str) -> np.ndarray:
     """Anything that NumPy or DLPack understands, as an array; without a copy where possible."""
-    if isinstance(value, np.ma.MaskedArray):
+    masked = sys.modules.get("numpy.ma")  # whoever has a masked array has imported it, which takes 10 ms
+    if masked is not None and isinstance(value, masked.MaskedArray):
         raise TypeError(f"{what} is a masked array; fill it first (array.filled())")
     if isinstance(value, np.ndarray):
         return value

@@ -114,7 +114,8 @@ class _Run:
         callback = "chainrule_callback"
         on_epoch = ffi.callback(callback, self._on_epoch, error=lib.CHAINRULE_FAIL, onerror=self._on_error)
         on_batch = ffi.callback(callback, self._on_batch, error=lib.CHAINRULE_FAIL, onerror=self._on_error)
-        on_helper_thread = interruptible and not watching
+        # Also where Ctrl-C is ignored, as in what a shell runs in the background: it is the quicker way.
+        on_helper_thread = on_main_thread and not self.listeners
         # A call into Python from the helper thread costs more than a short epoch, so there is none when
         # nobody looks; stop_training is then seen by the thread that waits for the helper.
         self.watches_epochs = (
