@@ -139,13 +139,15 @@ public struct MatrixMultiplyPlan {
             steps = [step]
             return
         }
-        if case .automatic = packing, packRows == nil, pieces == nil, let step = MatrixMultiplyPlan.smallStep(problem) {
-            steps = [step]
-            return
-        }
-        if case .automatic = packing, packRows == nil, pieces == nil, let plan = MatrixMultiplyPlan.splitPlan(problem, kernels) {
-            self = plan
-            return
+        if case .automatic = packing, packRows == nil, pieces == nil {
+            if let step = MatrixMultiplyPlan.smallStep(problem) {
+                steps = [step]
+                return
+            }
+            if let plan = MatrixMultiplyPlan.splitPlan(problem, kernels) {
+                self = plan
+                return
+            }
         }
         let layout = MatrixMultiplyLayout(
             problem, tile: kernels.tileSizes, packing: packing, packRows: packRows, pieces: pieces)

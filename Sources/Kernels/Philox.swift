@@ -36,6 +36,17 @@ struct Philox {
             w2 = (product0 &>> shift) ^ w3 ^ WordVector(repeating: UInt64(key1))
             w3 = product0
         }
+
+        /// All ten.
+        @inline(__always) mutating func rounds(_ seed: UInt64) {
+            var key0 = UInt32(truncatingIfNeeded: seed)
+            var key1 = UInt32(truncatingIfNeeded: seed >> 32)
+            for _ in 0..<10 {
+                round(key0, key1)
+                key0 &+= 0x9E37_79B9
+                key1 &+= 0xBB67_AE85
+            }
+        }
     }
 
     /// One value in [0, 1) from each of these blocks.
@@ -43,13 +54,7 @@ struct Philox {
         var words = Words(
             w0: numbers, w1: numbers &>> WordVector(repeating: 32), w2: WordVector(repeating: stream & 0xffff_ffff),
             w3: WordVector(repeating: stream >> 32))
-        var key0 = UInt32(truncatingIfNeeded: seed)
-        var key1 = UInt32(truncatingIfNeeded: seed >> 32)
-        for _ in 0..<10 {
-            words.round(key0, key1)
-            key0 &+= 0x9E37_79B9
-            key1 &+= 0xBB67_AE85
-        }
+        words.rounds(seed)
         return DoubleVector.uniform(words.w1, words.w0)
     }
 
@@ -64,9 +69,9 @@ struct Philox {
         let w3 = WordVector(repeating: stream >> 32)
         var a = Words(w0: base | lanesA, w1: w1, w2: w2, w3: w3)
         var b = Words(w0: base | lanesB, w1: w1, w2: w2, w3: w3)
-        var key0 = UInt32(truncatingIfNeeded: seed)
-        var key1 = UInt32(truncatingIfNeeded: seed >> 32)
         #if AVX512
+            var key0 = UInt32(truncatingIfNeeded: seed)
+            var key1 = UInt32(truncatingIfNeeded: seed >> 32)
             // Together, each hides the other's latency.
             for _ in 0..<10 {
                 a.round(key0, key1)
@@ -76,18 +81,8 @@ struct Philox {
             }
         #else
             // Both do not fit into 16 registers.
-            for _ in 0..<10 {
-                a.round(key0, key1)
-                key0 &+= 0x9E37_79B9
-                key1 &+= 0xBB67_AE85
-            }
-            key0 = UInt32(truncatingIfNeeded: seed)
-            key1 = UInt32(truncatingIfNeeded: seed >> 32)
-            for _ in 0..<10 {
-                b.round(key0, key1)
-                key0 &+= 0x9E37_79B9
-                key1 &+= 0xBB67_AE85
-            }
+            a.rounds(seed)
+            b.rounds(seed)
         #endif
         return (a, b)
     }

@@ -93,7 +93,6 @@ static void optimizers(void) {
   chainrule_model_free(model);
 }
 
-
 static void steps_of_file(void) {
   while (oracle_read(oracle_file, &current)) {
     test_case_part = current.name;

@@ -47,7 +47,7 @@ class Inference:
 
     def prepare_predict(self, x: Any, *, reuse: bool = True) -> Callable[[], Any]:
         """A function without arguments that predicts for these very arrays, whatever they hold by then:
-        0.1 us over the library's own time. Unless ``reuse`` is false it writes into one array (or tuple
+        0.2 us over the library's own time. Unless ``reuse`` is false it writes into one array (or tuple
         of arrays), which it returns each time. Raises TypeError for what would have to be converted first,
         such as lists and integers: it would not see what is written there."""
         arrays = self._as_inputs(x)
