@@ -66,6 +66,11 @@ long cr_level1_bytes(void) {
   return bytes > 0 ? bytes : 32 << 10;
 }
 
+long cr_level2_bytes(void) {
+  const long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  return bytes > 0 ? bytes : 1 << 20;
+}
+
 void cr_wait(uint32_t *word, uint32_t value) {
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, (void *)0, (void *)0, 0);
 }

@@ -22,6 +22,8 @@ struct MatrixMultiplyLayout {
     private var fetches = false
     private var streams = false
     private var isPrepared = false
+    /// Pieces are half as wide, for a smaller second-level cache.
+    private let isNarrow: Bool
     private var pieceRows: Int
     private var pieceColumns: Int
     private var together = 1
@@ -47,7 +49,7 @@ struct MatrixMultiplyLayout {
             // Transposed B must be turned round; rows of B far apart cost the CPU's prefetching and
             // address translation more than packing does, if they are used often enough.
             let distance = p.bRowStride * size
-            if isTransposed || (p.m > 64 && distance >= Self.farApart) {
+            if isTransposed || Self.packs(rows: p.m, distance: distance, tile) {
                 // The images of a batch are not copied as a whole.
                 shared = p.m > 256 && !p.biasOfRows
                 local = !shared
@@ -65,13 +67,15 @@ struct MatrixMultiplyLayout {
         // halved until there are enough of them, in an order that keeps reuse: rows share the packing
         // of B, columns that of A.
         streams = p.m == 1 && !isTransposed && !shared && !local && p.n > width && !p.hasColumnSums && !p.biasOfRows
-        let widest = streams ? 8192 / size : size == 4 ? 256 : 128
+        let block = 1024 / size
+        isNarrow = shared && Self.secondCacheIsSmall
+        let widest = streams ? 8192 / size : isNarrow ? block / 2 : block
         pieceRows = Self.split(p.m, into: (p.m + 0xfffff) >> 20, multiple: 1)
         pieceColumns = Self.split(p.n, into: (p.n + widest - 1) / widest, multiple: width)
         // A streamed B is better read in long runs.
         let most = streams ? min(4, nanoseconds / 80_000) : min(32, nanoseconds / 40_000)
         let wanted = pieces ?? (nanoseconds < 4000 ? 1 : max(2, Int(most)))
-        let quarter = widest / 4
+        let quarter = (streams ? widest : block) / 4
         let limits: [(rows: Int, columns: Int)] =
             local
             ? [(p.m, quarter), (256, quarter), (256, quarter / 2)]
@@ -88,6 +92,10 @@ struct MatrixMultiplyLayout {
                     break
                 }
             }
+        }
+        // Those beside each other may have to wait for each other.
+        while isNarrow && pieces == nil && countDown < 8 && pieceRows >= 192 {
+            pieceRows = Self.split(pieceRows, into: 2, multiple: 1)
         }
         if p.batchCount > 1 && countDown * countAcross == 1 {
             together = max(1, min(p.batchCount, Int(10_000 * Double(p.batchCount) / nanoseconds)))
@@ -106,9 +114,14 @@ struct MatrixMultiplyLayout {
             : p.m * p.k * size > 256 << 10 && pieceColumns > width
     }
 
-    /// Bytes between rows of B from which on its columns are packed.
-    static let farApart = 4096
+    /// Whether columns of B are packed for a product with so many rows, where its own rows lie `distance` bytes apart. A
+    /// tile of AVX2 takes one line of each: with 2 KB between them the lines of a block of k share 32 sets of a second-level
+    /// cache of 512 KB, too few to keep them; from 512 bytes on each page holds few of them.
+    static func packs(rows: Int, distance: Int, _ tile: TileSizes) -> Bool {
+        tile.rows == 6 ? rows >= 16 && distance >= 512 : rows > 64 && distance >= 2048
+    }
     private static let cacheIsSmall = cr_level1_bytes() < 48 << 10
+    private static let secondCacheIsSmall = cr_level2_bytes() < 1 << 20
 
     private var countDown: Int { (p.m + pieceRows - 1) / pieceRows }
     private var countAcross: Int { (p.n + pieceColumns - 1) / pieceColumns }
@@ -174,7 +187,8 @@ struct MatrixMultiplyLayout {
     /// Columns that are packed and multiplied before the next ones are: what is packed should still be
     /// in the last-level cache when it is used, and not take as much memory again as B does.
     private var columnsPerChunk: Int {
-        let most = (1 << 20) / max(1, p.k * size) / pieceColumns
+        // What the strips of A were copied for stays as narrow as that, so that they are kept.
+        let most = packRows && isNarrow ? 1 : (1 << 20) / max(1, p.k * size) / pieceColumns
         return !shared || isPrepared || p.batchCount > 1 || partialInWorkspace ? p.n : min(p.n, max(1, most) * pieceColumns)
     }
     private func padded(_ columns: Int) -> Int {
@@ -184,7 +198,7 @@ struct MatrixMultiplyLayout {
     private var keepsRows: Bool {
         let chunk = columnsPerChunk
         return packRows && shared && p.aColumnStride == 1 && p.batchCount == 1 && !partialInWorkspace && chunk == pieceColumns
-            && chunk < p.n && p.n % chunk == 0 && (p.k + lanes) * size % 4096 != 0 && keptBytes <= 16 << 20
+            && chunk < p.n && p.n % chunk == 0 && (p.k + lanes) * size % 4096 != 0 && keptBytes <= 24 << 20
     }
     private var keptBytes: Int { p.m * (p.k + lanes) * size }
     private var packedBytes: Int { shared ? packedMatrices * padded(columnsPerChunk) * p.k * size : 0 }

@@ -140,7 +140,7 @@ public struct MatrixMultiplyPlan {
             return
         }
         if case .automatic = packing, packRows == nil, pieces == nil {
-            if let step = MatrixMultiplyPlan.smallStep(problem) {
+            if let step = MatrixMultiplyPlan.smallStep(problem, kernels.tileSizes) {
                 steps = [step]
                 return
             }
@@ -165,14 +165,15 @@ extension MatrixMultiplyPlan {
         return max(4, ((depth + blocks - 1) / blocks + 3) / 4 * 4)
     }
 
-    /// The step that packs a dense B for all products with it of more than 64 rows, and the bytes it
+    /// The step that packs a dense B for all products with it of so many rows, and the bytes it
     /// writes; nil where products read such a B as it lies. Rounded operands: for products with any number of rows.
     public static func packing(
         _ problem: MatrixMultiplyProblem, kernels: KernelSet = .current
     ) -> (step: Step, bytes: Int)? {
         guard problem.batchCount == 1, problem.bColumnStride == 1, problem.bRowStride == problem.n, problem.k > 0 else { return nil }
         if problem.roundsOperands { return RoundedProduct(problem, kernels).packing }
-        guard problem.m > 64, problem.n * (problem.isDouble ? 8 : 4) >= MatrixMultiplyLayout.farApart else { return nil }
+        guard MatrixMultiplyLayout.packs(rows: problem.m, distance: problem.n * (problem.isDouble ? 8 : 4), kernels.tileSizes)
+        else { return nil }
         return MatrixMultiplyLayout(problem, tile: kernels.tileSizes, packing: .prepared, packRows: nil, pieces: nil).packing
     }
 
@@ -199,12 +200,20 @@ extension MatrixMultiplyPlan {
 
     /// Products of at most this many multiplications take the kernel without set-up.
     private static let smallWork = 4096
+    /// So do those of any number of rows, if a row is a vector at most and short: a tile would be over before it has
+    /// begun. The kernel holds such a B on the stack.
+    private static let tallDepth = 32
+    private static let tallRowsPerPiece = 512
 
-    private static func smallStep(_ problem: MatrixMultiplyProblem) -> Step? {
-        guard problem.batchCount == 1, !problem.accumulate, !problem.gathersB, !problem.biasOfRows, problem.k <= 256, problem.m <= smallWork, problem.n <= smallWork,
-            problem.m * problem.n * problem.k <= smallWork, problem.cRowStride == problem.n,
+    private static func smallStep(_ problem: MatrixMultiplyProblem, _ tile: TileSizes) -> Step? {
+        guard problem.batchCount == 1, !problem.accumulate, !problem.gathersB, !problem.biasOfRows, problem.cRowStride == problem.n,
             problem.savedRowStride == problem.n
         else { return nil }
+        let isSmall = problem.k <= 256 && problem.m <= smallWork && problem.n <= smallWork
+            && problem.m * problem.n * problem.k <= smallWork
+        let lanes = tile.vectorBytes / (problem.isDouble ? 8 : 4)
+        let isTall = problem.k <= tallDepth && (2...lanes).contains(problem.n) && problem.m > problem.k && problem.aColumnStride == 1
+        guard isSmall || isTall else { return nil }
         typealias Slot = MatrixMultiplySlot
         typealias Flags = MatrixMultiplyFlags
         // A single column whose rows of A lie side by side is a single row of the transpose.
@@ -238,8 +247,11 @@ extension MatrixMultiplyPlan {
         call.integers[Slot.flags] = flags
         if problem.hasBias { slots.append((.bias, Slot.bias)) }
         if problem.hasColumnSums { slots.append((.columnSums, Slot.columnSums)) }
+        let rows = isSmall ? problem.m : tallRowsPerPiece
+        call.integers[Slot.pieceShape] = isSmall ? call.integers[Slot.rows] : rows
+        var cost = isSmall ? Double(problem.m * problem.n * problem.k) / 4 : Double(problem.m * (problem.k + 3)) * 0.3
+        if flags & (Flags.forwardFunction | Flags.backwardFunction) != 0 { cost += Double(problem.m * problem.n) * 0.3 }
         return Step(
-            kernel: .smallProduct, call: call, operandSlots: slots, pieces: 1,
-            cost: 20 + Double(problem.m * problem.n * problem.k) / 4)
+            kernel: .smallProduct, call: call, operandSlots: slots, pieces: (problem.m + rows - 1) / rows, cost: 20 + cost)
     }
 }

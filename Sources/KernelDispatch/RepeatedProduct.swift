@@ -16,8 +16,9 @@ public struct RepeatedProduct {
         var problem = problem
         // One column would be turned into a row, and rows could not be left out.
         problem.savedRowStride = problem.n + 1
-        let isFar = problem.bRowStride * (problem.isDouble ? 8 : 4) >= MatrixMultiplyLayout.farApart
-        let isPacked = problem.bColumnStride != 1 || (isFar && problem.m * times > 64)
+        let distance = problem.bRowStride * (problem.isDouble ? 8 : 4)
+        let isPacked = problem.bColumnStride != 1
+            || MatrixMultiplyLayout.packs(rows: problem.m * times, distance: distance, kernels.tileSizes)
         let layout = MatrixMultiplyLayout(
             problem, tile: kernels.tileSizes, packing: isPacked ? .prepared : .never, packRows: nil, pieces: 1)
         let step = layout.steps[0]

@@ -98,26 +98,94 @@ func gatherColumns<V: KernelMath>(
     let end = column + columns
     var column = column
     var target = to
-    var room = panel
     while column < end {
+        let last = min(column + panel, end)
+        let done = g.stride[2] == 1 ? copyInner(V.self, g, image, row, rows, column, last, target, rowStride) : 0
+        var place = target + done * rowStride
+        let first = column
+        while column < last {
+            let run = PositionRun(g, column)
+            let count = min(run.left, last - column)
+            if count <= V.lanes {
+                gatherRun(V.self, g, image, run, count, row + done, rows - done, place, rowStride, isNarrow: true)
+            } else {
+                gatherRun(V.self, g, image, run, count, row + done, rows - done, place, rowStride, isNarrow: false)
+            }
+            column += count
+            place += count
+        }
+        if last - first < panel {
+            for k in 0..<rows { clear(V.self, target + (k * rowStride + last - first), panel - (last - first)) }
+        }
+        target += panelStep
+    }
+}
+
+/// Copies runs whose taps all lie inside the image by whole vectors: what one writes too much the next one overwrites, or
+/// the panel's next row. Returns how many rows it has copied: none if a run is at the border, else up to the first one of
+/// which reading or writing too much would leave the arrays, in the last channel or the panel's last row.
+@inline(never)
+private func copyInner<V: KernelMath>(
+    _: V.Type, _ g: ConvolutionSpace, _ image: UnsafePointer<V.Scalar>, _ row: Int, _ rows: Int, _ first: Int, _ last: Int,
+    _ to: UnsafeMutablePointer<V.Scalar>, _ rowStride: Int
+) -> Int {
+    if rows <= 1 || rowStride < V.lanes || g.imageCount < V.lanes { return 0 }
+    var room = InlineArray<64, Int>(repeating: 0)
+    return withUnsafeMutableBytes(of: &room) { bytes in
+        // By vector: where the first tap reads in a channel, and its place in the panel.
+        let sources = bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: Int.self)
+        let places = sources + 32
+        let count = innerVectors(V.self, g, first, last, sources, places, most: 32)
+        if count == 0 { return 0 }
+        var tap = TapCounter(g, row)
+        var target = to
+        var k = 0
+        while k < rows - 1 {
+            let taps = min(g.kernel[2] - tap.x, rows - 1 - k)
+            let first = (tap.z * g.dilation[0] * g.image[1] + tap.y * g.dilation[1]) * g.image[2] + tap.x * g.dilation[2]
+            let end = first + (taps - 1) * g.dilation[2] + sources[count - 1] + V.lanes
+            if tap.channel == g.channels - 1 && end > g.imageCount { break }
+            var source = image + tap.channel * g.imageCount + first
+            for _ in 0..<taps {
+                for i in 0..<count { V.load(source + sources[i]).store(target + places[i]) }
+                source += g.dilation[2]
+                target += rowStride
+            }
+            k += taps
+            tap.nextRow(g)
+        }
+        return k
+    }
+}
+
+/// Vectors that cover columns `first..<last`; 0 if a tap lies outside the image or there are more than `most`.
+@inline(__always)
+private func innerVectors<V: KernelMath>(
+    _: V.Type, _ g: ConvolutionSpace, _ first: Int, _ last: Int, _ sources: UnsafeMutablePointer<Int>,
+    _ places: UnsafeMutablePointer<Int>, most: Int
+) -> Int {
+    let deep = (g.kernel[0] - 1) * g.dilation[0]
+    let down = (g.kernel[1] - 1) * g.dilation[1]
+    let across = (g.kernel[2] - 1) * g.dilation[2]
+    var count = 0
+    var column = first
+    while column < last {
         let run = PositionRun(g, column)
-        let count = min(run.left, min(room, end - column))
-        if count <= V.lanes {
-            gatherRun(V.self, g, image, run, count, row, rows, target, rowStride, isNarrow: true)
-        } else {
-            gatherRun(V.self, g, image, run, count, row, rows, target, rowStride, isNarrow: false)
+        let length = min(run.left, last - column)
+        guard run.z >= 0, run.y >= 0, run.x >= 0, run.z + deep < g.image[0], run.y + down < g.image[1],
+            run.x + across + length <= g.image[2]
+        else { return 0 }
+        var place = 0
+        while place < length {
+            if count == most { return 0 }
+            sources[count] = (run.z * g.image[1] + run.y) * g.image[2] + run.x + place
+            places[count] = column - first + place
+            count += 1
+            place += V.lanes
         }
-        column += count
-        target += count
-        room -= count
-        if room == 0 {
-            room = panel
-            target += panelStep - panel
-        }
+        column += length
     }
-    if room < panel {
-        for k in 0..<rows { clear(V.self, target + k * rowStride, room) }
-    }
+    return count
 }
 
 @inline(__always) private func clear<V: KernelMath>(_: V.Type, _ p: UnsafeMutablePointer<V.Scalar>, _ count: Int) {

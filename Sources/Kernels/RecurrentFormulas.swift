@@ -5,7 +5,7 @@
 /// A sample at one step, forward.
 struct RecurrentStep<V: KernelMath> {
     let hidden: Int
-    /// x of every gate; receives the gates' values.
+    /// x of every gate; receives the gates' values where there is a backward pass.
     let gates: UnsafeMutablePointer<V.Scalar>
     /// h of every gate.
     let product: UnsafePointer<V.Scalar>
@@ -18,6 +18,10 @@ struct RecurrentStep<V: KernelMath> {
     @inline(__always) func h(_ gate: Int, _ j: Int, _ n: Int) -> V { part(product + (gate &* hidden &+ j), n) }
     @inline(__always) func set(_ gate: Int, _ j: Int, _ n: Int, _ value: V) {
         setPart(gates + (gate &* hidden &+ j), n, value)
+    }
+    /// Where units keep an array too: not without a backward pass.
+    @inline(__always) func keep(_ gate: Int, _ j: Int, _ n: Int, _ value: V) {
+        if kept != nil { set(gate, j, n, value) }
     }
 }
 
@@ -103,17 +107,17 @@ struct LSTMUnit<V: KernelMath>: RecurrentFormula {
     @inline(__always) static var gateCount: Int { 4 }
     @inline(__always) static func value(_ s: RecurrentStep<V>, _ j: Int, _ n: Int) -> V {
         let i = V.sigmoid(s.x(0, j, n) + s.h(0, j, n))
-        s.set(0, j, n, i)
+        s.keep(0, j, n, i)
         let g = V.tanh(s.x(2, j, n) + s.h(2, j, n))
-        s.set(2, j, n, g)
+        s.keep(2, j, n, g)
         let f = V.sigmoid(s.x(1, j, n) + s.h(1, j, n))
-        s.set(1, j, n, f)
+        s.keep(1, j, n, f)
         let before: V = part(s.cell + j, n)
         if let kept = s.kept { setPart(kept + j, n, before) }
         let after = V.fma(f, before, i * g)
         setPart(s.cell + j, n, after)
         let o = V.sigmoid(s.x(3, j, n) + s.h(3, j, n))
-        s.set(3, j, n, o)
+        s.keep(3, j, n, o)
         return o * V.tanh(after)
     }
     @inline(__always) static func derivative(_ s: RecurrentStepBack<V>, _ j: Int, _ n: Int, _ dh: V) {
@@ -134,13 +138,13 @@ struct GRUUnit<V: KernelMath>: RecurrentFormula {
     @inline(__always) static var gateCount: Int { 3 }
     @inline(__always) static func value(_ s: RecurrentStep<V>, _ j: Int, _ n: Int) -> V {
         let r = V.sigmoid(s.x(0, j, n) + s.h(0, j, n))
-        s.set(0, j, n, r)
+        s.keep(0, j, n, r)
         let z = V.sigmoid(s.x(1, j, n) + s.h(1, j, n))
-        s.set(1, j, n, z)
+        s.keep(1, j, n, z)
         let h = s.h(2, j, n)
         if let kept = s.kept { setPart(kept + j, n, h) }
         let new = V.tanh(V.fma(r, h, s.x(2, j, n)))
-        s.set(2, j, n, new)
+        s.keep(2, j, n, new)
         return V.fma(z, part(s.state + j, n) - new, new)
     }
     @inline(__always) static func derivative(_ s: RecurrentStepBack<V>, _ j: Int, _ n: Int, _ dh: V) {

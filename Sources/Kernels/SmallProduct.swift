@@ -1,19 +1,21 @@
 // The matrix product of tiny matrices: a batch of 4 through a layer of 2 x 8. Here deciding and
 // setting up cost more than multiplying, so there is one loop over vectors of columns, four rows at
 // a time, and nothing else. Each element is the same FMA chain over k as in MatrixMultiply.swift.
+// Also that of many short rows, a thousand samples through such a layer: B, a vector wide and at most 32 high, is then
+// copied into whole vectors first.
 //
-// smallProduct. One piece. Slots as in KernelInterface/MatrixMultiplyCall.swift, without batch,
-// packing and blocks; C and saved are dense. Flags: bias, columnSums or rowSums, forwardFunction or
+// smallProduct. Pieces: rows, `pieceShape` each. Slots as in KernelInterface/MatrixMultiplyCall.swift, without
+// batch, packing and blocks; C and saved are dense. Flags: bias, columnSums or rowSums, forwardFunction or
 // backwardFunction (relu too).
 
 import KernelInterface
 
-let smallProductKernel: Kernel = { call, _, _, _ in
+let smallProductKernel: Kernel = { call, begin, end, _ in
     let arguments = Arguments(call)
     if arguments.isDouble {
-        smallProduct(DoubleVector.self, arguments)
+        smallProduct(DoubleVector.self, arguments, begin, end)
     } else {
-        smallProduct(FloatVector.self, arguments)
+        smallProduct(FloatVector.self, arguments, begin, end)
     }
 }
 
@@ -21,47 +23,40 @@ private typealias Slot = MatrixMultiplySlot
 private typealias Flags = MatrixMultiplyFlags
 
 @inline(__always)
-private func smallProduct<V: KernelMath>(_: V.Type, _ arguments: Arguments) {
+private func smallProduct<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
     let flags = Flags(bits: arguments.integer(Slot.flags))
-    let rows = arguments.integer(Slot.rows)
-    let columns = arguments.integer(Slot.columns)
+    let height = arguments.integer(Slot.pieceShape)
     let depth = arguments.integer(Slot.depth)
-    let bRow = arguments.integer(Slot.bRow)
-    let bColumn = arguments.integer(Slot.bColumn)
-    let b = arguments.input(Slot.b, V.Scalar.self)
-    let c = arguments.output(Slot.c, V.Scalar.self)
-    var strip = SmallStrip<V>(
-        a: arguments.input(Slot.a), aRow: arguments.integer(Slot.aRow), aColumn: arguments.integer(Slot.aColumn),
-        b: b, bRow: bRow, bColumn: bColumn, c: c, columns: columns, depth: depth)
-    var column = 0
-    repeat {
-        strip.b = b + column &* bColumn
-        strip.c = c + column
-        strip.count = columns &- column
-        if strip.count > V.lanes { strip.count = V.lanes }
-        strip.bias = flags.has(Flags.bias)
-            ? V.load(arguments.input(Slot.bias, V.Scalar.self) + column, strip.count) : V(repeating: 0)
-        let sums = flags.has(Flags.columnSums) ? arguments.output(Slot.columnSums, V.Scalar.self) + column : nil
-        // Loops of their own: a call in the loop would keep its vectors in memory.
-        if bColumn == 1 {
-            strip.run(rows, columnSums: sums) { (p, strip) in strip.count == V.lanes ? V.load(p) : V.load(p, strip.count) }
+    for piece in begin..<end {
+        let first = piece &* height
+        var rows = arguments.integer(Slot.rows) &- first
+        if rows > height { rows = height }
+        let columns = arguments.integer(Slot.columns)
+        let c = arguments.output(Slot.c, V.Scalar.self) + first &* columns
+        var strip = SmallStrip<V>(
+            a: arguments.input(Slot.a, V.Scalar.self) + first &* arguments.integer(Slot.aRow), aRow: arguments.integer(Slot.aRow),
+            aColumn: arguments.integer(Slot.aColumn), b: arguments.input(Slot.b), bRow: arguments.integer(Slot.bRow),
+            bColumn: arguments.integer(Slot.bColumn), c: c, columns: columns, depth: depth)
+        let bias = flags.has(Flags.bias) ? arguments.input(Slot.bias, V.Scalar.self) : nil
+        let sums = flags.has(Flags.columnSums) && first == 0 ? arguments.output(Slot.columnSums, V.Scalar.self) : nil
+        if rows >= 64 && columns <= V.lanes && depth <= 32 {
+            strip.runTall(rows, bias, columnSums: sums)
         } else {
-            strip.run(rows, columnSums: sums) { (p, strip) in V.loadStrided(p, strip.bColumn, strip.count) }
+            strip.runAll(rows, bias, columnSums: sums)
         }
-        column &+= V.lanes
-    } while column < columns
-    if flags.has(Flags.rowSums) {
-        var sum: V.Scalar = 0
-        for k in 0..<depth { sum += strip.a[k &* strip.aColumn] }
-        arguments.output(Slot.columnSums, V.Scalar.self)[0] = sum
-    }
-    let x: V.Scalar = arguments.scalar(Slot.functionA)
-    let y: V.Scalar = arguments.scalar(Slot.functionB)
-    if flags.has(Flags.forwardFunction) {
-        unaryForwardLoop(V.self, flags.function, x, y, UnsafePointer(c), c, rows &* columns)
-    } else if flags.has(Flags.backwardFunction) {
-        unaryBackwardLoop(
-            V.self, flags.function, x, y, UnsafePointer(c), arguments.input(Slot.saved), c, rows &* columns)
+        if flags.has(Flags.rowSums) {
+            var sum: V.Scalar = 0
+            for k in 0..<depth { sum += strip.a[k &* strip.aColumn] }
+            arguments.output(Slot.columnSums, V.Scalar.self)[0] = sum
+        }
+        let x: V.Scalar = arguments.scalar(Slot.functionA)
+        let y: V.Scalar = arguments.scalar(Slot.functionB)
+        if flags.has(Flags.forwardFunction) {
+            unaryForwardLoop(V.self, flags.function, x, y, UnsafePointer(c), c, rows &* columns)
+        } else if flags.has(Flags.backwardFunction) {
+            let saved = arguments.input(Slot.saved, V.Scalar.self) + first &* columns
+            unaryBackwardLoop(V.self, flags.function, x, y, UnsafePointer(c), saved, c, rows &* columns)
+        }
     }
 }
 
@@ -71,7 +66,7 @@ private struct SmallStrip<V: KernelMath> {
     let aRow: Int
     let aColumn: Int
     var b: UnsafePointer<V.Scalar>
-    let bRow: Int
+    var bRow: Int
     let bColumn: Int
     var c: UnsafeMutablePointer<V.Scalar>
     let columns: Int
@@ -93,6 +88,50 @@ private struct SmallStrip<V: KernelMath> {
         self.c = c
         self.columns = columns
         self.depth = depth
+    }
+
+    /// All columns, a vector at a time.
+    @inline(__always)
+    mutating func runAll(
+        _ rows: Int, _ bias: UnsafePointer<V.Scalar>?, columnSums: UnsafeMutablePointer<V.Scalar>?
+    ) {
+        let firstB = b
+        let firstC = c
+        var column = 0
+        repeat {
+            b = firstB + column &* bColumn
+            c = firstC + column
+            count = columns &- column
+            if count > V.lanes { count = V.lanes }
+            self.bias = bias.map { V.load($0 + column, count) } ?? V(repeating: 0)
+            let sums = columnSums.map { $0 + column }
+            // Loops of their own: a call in the loop would keep its vectors in memory.
+            if bColumn == 1 {
+                run(rows, columnSums: sums) { (p, strip) in strip.count == V.lanes ? V.load(p) : V.load(p, strip.count) }
+            } else {
+                run(rows, columnSums: sums) { (p, strip) in V.loadStrided(p, strip.bColumn, strip.count) }
+            }
+            column &+= V.lanes
+        } while column < columns
+    }
+
+    /// Many rows, with a copy of B in whole vectors.
+    @inline(never)
+    mutating func runTall(
+        _ rows: Int, _ bias: UnsafePointer<V.Scalar>?, columnSums: UnsafeMutablePointer<V.Scalar>?
+    ) {
+        count = columns
+        self.bias = bias.map { V.load($0, count) } ?? V(repeating: 0)
+        var room = InlineArray<32, V>(repeating: V(repeating: 0))
+        for k in 0..<depth {
+            let p = b + k &* bRow
+            room[k] = bColumn == 1 ? V.load(p, count) : V.loadStrided(p, bColumn, count)
+        }
+        withUnsafeBytes(of: &room) { bytes in
+            b = bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: V.Scalar.self)
+            bRow = V.lanes
+            run(rows, columnSums: columnSums) { (p, _) in V.load(p) }
+        }
     }
 
     /// All rows, and the sums of B's columns where they are wanted; `load` reads a row of B.

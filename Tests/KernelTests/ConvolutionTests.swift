@@ -57,6 +57,15 @@ import Testing
         for stride in 1...3 {
             add([6, 37], [3, 3], stride, 1, 1) { $0.groups = 3; $0.channels = 1; $0.outputs = 2 }
         }
+        // Without padding and with little of it: runs inside the image are copied by whole vectors, short and long ones.
+        add([14, 14], [5, 5]) { $0.channels = 6; $0.outputs = 16 }
+        add([9, 40], [3, 2], 1, 2) { $0.groups = 2; $0.channels = 3 }
+        add([20, 11], [3, 3], 1, 1, 1) { $0.channels = 5 }
+        add([4, 6, 9], [2, 2, 2]) { $0.channels = 3 }
+        add([90], [3]) { $0.channels = 4 }
+        // Outputs of one channel by threes.
+        add([6, 37], [3, 3], 1, 1, 1) { $0.groups = 2; $0.channels = 1; $0.outputs = 4 }
+        add([9, 20], [2, 3], 2, 1, 1) { $0.channels = 1; $0.outputs = 6 }
         add([4, 9], [2, 3], 1, 2, 3) { $0.groups = 2; $0.channels = 1; $0.outputs = 1; $0.mode = .reflect }
         add([4, 6], [3, 3], 1, 1, 1) { $0.channels = 40; $0.outputs = 13 }
         add([2, 3], [3, 3], 1, 1, 1) { $0.channels = 70; $0.outputs = 2 }

@@ -282,6 +282,33 @@ private let transpositions = [(false, false), (true, false), (false, true), (tru
         if isDouble { check(Double.self) } else { check(Float.self) }
     }
 
+    /// Many short rows: their own kernel, in pieces of 512 rows, with the bits of the tiles.
+    @Test(arguments: [false, true])
+    func shortRows(isDouble: Bool) {
+        func check<T: BinaryFloatingPoint>(_: T.Type) {
+            for (m, n, k) in [(64, 2, 5), (65, 3, 32), (513, 8, 2), (1027, 7, 13), (1100, 4, 31)] {
+                for (epilogue, hasBias) in [
+                    (.none, true), (.forward(.relu, 0, 0), true), (.forward(.affine, 2, 0.5), false), (.backward(.tanh, 0, 0), false),
+                ] as [(MatrixMultiplyProblem.Epilogue, Bool)] {
+                    for transposedB in [false, true] {
+                        var p = MatrixMultiplyProblem(m: m, n: n, k: k, transposedB: transposedB, isDouble: T.self == Double.self)
+                        p.epilogue = epilogue
+                        p.hasBias = hasBias
+                        p.hasColumnSums = hasBias
+                        let tall = Case<T>(p, atEnd: transposedB)
+                        tall.check("\(epilogue)")
+                        for level in levels where level != .baseline {
+                            #expect(MatrixMultiplyPlan(p, kernels: KernelSet(level: level)).steps.map(\.kernel) == [.smallProduct])
+                            let (got, expected) = (tall.run(level: level, backwards: true), tall.run(level: level, packing: .never))
+                            #expect(got.c == expected.c && got.sums == expected.sums)
+                        }
+                    }
+                }
+            }
+        }
+        if isDouble { check(Double.self) } else { check(Float.self) }
+    }
+
     /// Blocks of k that are multiplied apart: the bits of a product in one go.
     @Test(arguments: [false, true])
     func blocksApart(isDouble: Bool) {

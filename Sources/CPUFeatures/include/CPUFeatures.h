@@ -30,6 +30,7 @@ void cr_leave_cpu(int32_t cpu);
 
 /* Bytes of a core's first-level data cache. */
 long cr_level1_bytes(void);
+long cr_level2_bytes(void);
 
 /* ---- vectors: imported by Swift as SIMD16<Float>, SIMD8<Double>, SIMD16<Int32>, ... ---- */
 
