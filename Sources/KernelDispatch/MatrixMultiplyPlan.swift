@@ -202,8 +202,8 @@ extension MatrixMultiplyPlan {
     private static let smallWork = 4096
     /// So do those of any number of rows, if a row is a vector at most and short: a tile would be over before it has
     /// begun. The kernel holds such a B on the stack.
-    private static let tallDepth = 32
-    private static let tallRowsPerPiece = 512
+    private static let shortRowsDepth = 32
+    private static let shortRowsPerPiece = 512
 
     private static func smallStep(_ problem: MatrixMultiplyProblem, _ tile: TileSizes) -> Step? {
         guard problem.batchCount == 1, !problem.accumulate, !problem.gathersB, !problem.biasOfRows, problem.cRowStride == problem.n,
@@ -212,8 +212,9 @@ extension MatrixMultiplyPlan {
         let isSmall = problem.k <= 256 && problem.m <= smallWork && problem.n <= smallWork
             && problem.m * problem.n * problem.k <= smallWork
         let lanes = tile.vectorBytes / (problem.isDouble ? 8 : 4)
-        let isTall = problem.k <= tallDepth && (2...lanes).contains(problem.n) && problem.m > problem.k && problem.aColumnStride == 1
-        guard isSmall || isTall else { return nil }
+        let hasShortRows = problem.k <= shortRowsDepth && (2...lanes).contains(problem.n) && problem.m > problem.k
+            && problem.aColumnStride == 1
+        guard isSmall || hasShortRows else { return nil }
         typealias Slot = MatrixMultiplySlot
         typealias Flags = MatrixMultiplyFlags
         // A single column whose rows of A lie side by side is a single row of the transpose.
@@ -247,11 +248,11 @@ extension MatrixMultiplyPlan {
         call.integers[Slot.flags] = flags
         if problem.hasBias { slots.append((.bias, Slot.bias)) }
         if problem.hasColumnSums { slots.append((.columnSums, Slot.columnSums)) }
-        let rows = isSmall ? problem.m : tallRowsPerPiece
-        call.integers[Slot.pieceShape] = isSmall ? call.integers[Slot.rows] : rows
+        if !isSmall { call.integers[Slot.pieceShape] = shortRowsPerPiece }
         var cost = isSmall ? Double(problem.m * problem.n * problem.k) / 4 : Double(problem.m * (problem.k + 3)) * 0.3
         if flags & (Flags.forwardFunction | Flags.backwardFunction) != 0 { cost += Double(problem.m * problem.n) * 0.3 }
         return Step(
-            kernel: .smallProduct, call: call, operandSlots: slots, pieces: (problem.m + rows - 1) / rows, cost: 20 + cost)
+            kernel: .smallProduct, call: call, operandSlots: slots,
+            pieces: isSmall ? 1 : (problem.m + shortRowsPerPiece - 1) / shortRowsPerPiece, cost: 20 + cost)
     }
 }

@@ -130,12 +130,13 @@ private func copyInner<V: KernelMath>(
     _ to: UnsafeMutablePointer<V.Scalar>, _ rowStride: Int
 ) -> Int {
     if rows <= 1 || rowStride < V.lanes || g.imageCount < V.lanes { return 0 }
-    var room = InlineArray<64, Int>(repeating: 0)
+    var room = InlineArray<96, Int>(repeating: 0)
     return withUnsafeMutableBytes(of: &room) { bytes in
-        // By vector: where the first tap reads in a channel, and its place in the panel.
+        // By vector: where the first tap reads in a channel, its place in the panel, and its elements.
         let sources = bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: Int.self)
         let places = sources + 32
-        let count = innerVectors(V.self, g, first, last, sources, places, most: 32)
+        let lengths = sources + 64
+        let count = innerVectors(V.self, g, first, last, sources, places, lengths, most: 32)
         if count == 0 { return 0 }
         var tap = TapCounter(g, row)
         var target = to
@@ -147,7 +148,15 @@ private func copyInner<V: KernelMath>(
             if tap.channel == g.channels - 1 && end > g.imageCount { break }
             var source = image + tap.channel * g.imageCount + first
             for _ in 0..<taps {
-                for i in 0..<count { V.load(source + sources[i]).store(target + places[i]) }
+                for i in 0..<count {
+                    #if AVX2
+                    if lengths[i] <= V.lanes / 2 {
+                        copyElements(UnsafePointer(source + sources[i]), target + places[i], V.lanes / 2)
+                        continue
+                    }
+                    #endif
+                    V.load(source + sources[i]).store(target + places[i])
+                }
                 source += g.dilation[2]
                 target += rowStride
             }
@@ -162,7 +171,7 @@ private func copyInner<V: KernelMath>(
 @inline(__always)
 private func innerVectors<V: KernelMath>(
     _: V.Type, _ g: ConvolutionSpace, _ first: Int, _ last: Int, _ sources: UnsafeMutablePointer<Int>,
-    _ places: UnsafeMutablePointer<Int>, most: Int
+    _ places: UnsafeMutablePointer<Int>, _ lengths: UnsafeMutablePointer<Int>, most: Int
 ) -> Int {
     let deep = (g.kernel[0] - 1) * g.dilation[0]
     let down = (g.kernel[1] - 1) * g.dilation[1]
@@ -180,6 +189,7 @@ private func innerVectors<V: KernelMath>(
             if count == most { return 0 }
             sources[count] = (run.z * g.image[1] + run.y) * g.image[2] + run.x + place
             places[count] = column - first + place
+            lengths[count] = length - place
             count += 1
             place += V.lanes
         }

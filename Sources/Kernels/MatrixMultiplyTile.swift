@@ -33,8 +33,8 @@ struct Strip<V: KernelMath> {
     var tiles = 0
     /// Elements in the last vector of the last tile.
     var tail = 0
-    /// What is fetched into the cache while k runs, two rows with each tile of AVX-512, one of AVX2: rows of A that the
-    /// next strip will read, or some that are there. Its strides in bytes.
+    /// What AVX-512 fetches into the cache, two rows with each tile, while k runs: rows of A that the next strip
+    /// will read, or some that are there. Its strides in bytes.
     var ahead: UnsafeRawPointer
     var aheadRow = 0
     var aheadColumn = 0
@@ -70,12 +70,7 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
             }
             #endif
             b += s.bStep
-            #if AVX2
-            // A row with each tile; then a line that is there.
-            ahead = tile + 1 < R ? ahead + s.aheadRow : s.a
-            #else
             ahead += 2 * s.aheadRow
-            #endif
             column += W * V.lanes
         }
     }
@@ -105,12 +100,10 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
         var a6 = s.a + (R > 6 ? 6 * aRow : 0)
         var a9 = s.a + (R > 9 ? 9 * aRow : 0)
         var b = b
-        #if AVX2 || AVX512
-        var ahead = ahead
-        let aheadColumn = s.aheadColumn
-        #endif
         #if AVX512
+        var ahead = ahead
         let aheadRow = s.aheadRow
+        let aheadColumn = s.aheadColumn
         #endif
         for _ in 0..<s.depth {
             var bs = InlineArray<W, V>(repeating: V.zero)
@@ -135,11 +128,10 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
                 for i in 9..<R { add(a9 + (i - 9) * aRow, bs, to: &sums[i]) }
                 a9 = cr_separate(a9 + aColumn)
             }
-            #if AVX2 || AVX512
-            cr_prefetch(ahead)
             #if AVX512
+            // With AVX2 it gains nothing: a k takes 6 cycles there.
+            cr_prefetch(ahead)
             cr_prefetch(ahead + aheadRow)
-            #endif
             ahead += aheadColumn
             #endif
             a += aColumn

@@ -4,18 +4,24 @@
 // Also that of many short rows, a thousand samples through such a layer: B, a vector wide and at most 32 high, is then
 // copied into whole vectors first.
 //
-// smallProduct. Pieces: rows, `pieceShape` each. Slots as in KernelInterface/MatrixMultiplyCall.swift, without
-// batch, packing and blocks; C and saved are dense. Flags: bias, columnSums or rowSums, forwardFunction or
-// backwardFunction (relu too).
+// smallProduct. Slots as in KernelInterface/MatrixMultiplyCall.swift, without batch, packing and blocks; C and saved are
+// dense. Flags: bias, columnSums or rowSums, forwardFunction or backwardFunction (relu too). Pieces: rows, `pieceShape`
+// each, many short ones; 0: one piece, any.
 
 import KernelInterface
 
 let smallProductKernel: Kernel = { call, begin, end, _ in
     let arguments = Arguments(call)
-    if arguments.isDouble {
-        smallProduct(DoubleVector.self, arguments, begin, end)
+    if arguments.integer(Slot.pieceShape) > 0 {
+        if arguments.isDouble {
+            shortRows(DoubleVector.self, arguments, begin, end)
+        } else {
+            shortRows(FloatVector.self, arguments, begin, end)
+        }
+    } else if arguments.isDouble {
+        smallProduct(DoubleVector.self, arguments)
     } else {
-        smallProduct(FloatVector.self, arguments, begin, end)
+        smallProduct(FloatVector.self, arguments)
     }
 }
 
@@ -23,50 +29,94 @@ private typealias Slot = MatrixMultiplySlot
 private typealias Flags = MatrixMultiplyFlags
 
 @inline(__always)
-private func smallProduct<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
+private func smallProduct<V: KernelMath>(_: V.Type, _ arguments: Arguments) {
     let flags = Flags(bits: arguments.integer(Slot.flags))
-    let height = arguments.integer(Slot.pieceShape)
+    let rows = arguments.integer(Slot.rows)
+    let columns = arguments.integer(Slot.columns)
     let depth = arguments.integer(Slot.depth)
-    for piece in begin..<end {
-        let first = piece &* height
-        var rows = arguments.integer(Slot.rows) &- first
-        if rows > height { rows = height }
-        let columns = arguments.integer(Slot.columns)
-        let c = arguments.output(Slot.c, V.Scalar.self) + first &* columns
-        var strip = SmallStrip<V>(
-            a: arguments.input(Slot.a, V.Scalar.self) + first &* arguments.integer(Slot.aRow), aRow: arguments.integer(Slot.aRow),
-            aColumn: arguments.integer(Slot.aColumn), b: arguments.input(Slot.b), bRow: arguments.integer(Slot.bRow),
-            bColumn: arguments.integer(Slot.bColumn), c: c, columns: columns, depth: depth)
-        let bias = flags.has(Flags.bias) ? arguments.input(Slot.bias, V.Scalar.self) : nil
-        let sums = flags.has(Flags.columnSums) && first == 0 ? arguments.output(Slot.columnSums, V.Scalar.self) : nil
-        if rows >= 64 && columns <= V.lanes && depth <= 32 {
-            strip.runTall(rows, bias, columnSums: sums)
+    let bRow = arguments.integer(Slot.bRow)
+    let bColumn = arguments.integer(Slot.bColumn)
+    let b = arguments.input(Slot.b, V.Scalar.self)
+    let c = arguments.output(Slot.c, V.Scalar.self)
+    var strip = SmallStrip<V>(
+        a: arguments.input(Slot.a), aRow: arguments.integer(Slot.aRow), aColumn: arguments.integer(Slot.aColumn),
+        b: b, bRow: bRow, bColumn: bColumn, c: c, columns: columns, depth: depth)
+    var column = 0
+    repeat {
+        strip.b = b + column &* bColumn
+        strip.c = c + column
+        strip.count = columns &- column
+        if strip.count > V.lanes { strip.count = V.lanes }
+        strip.bias = flags.has(Flags.bias)
+            ? V.load(arguments.input(Slot.bias, V.Scalar.self) + column, strip.count) : V(repeating: 0)
+        let sums = flags.has(Flags.columnSums) ? arguments.output(Slot.columnSums, V.Scalar.self) + column : nil
+        // Loops of their own: a call in the loop would keep its vectors in memory.
+        if bColumn == 1 {
+            strip.run(rows, columnSums: sums) { (p, strip) in strip.count == V.lanes ? V.load(p) : V.load(p, strip.count) }
         } else {
-            strip.runAll(rows, bias, columnSums: sums)
+            strip.run(rows, columnSums: sums) { (p, strip) in V.loadStrided(p, strip.bColumn, strip.count) }
         }
-        if flags.has(Flags.rowSums) {
-            var sum: V.Scalar = 0
-            for k in 0..<depth { sum += strip.a[k &* strip.aColumn] }
-            arguments.output(Slot.columnSums, V.Scalar.self)[0] = sum
+        column &+= V.lanes
+    } while column < columns
+    if flags.has(Flags.rowSums) {
+        var sum: V.Scalar = 0
+        for k in 0..<depth { sum += strip.a[k &* strip.aColumn] }
+        arguments.output(Slot.columnSums, V.Scalar.self)[0] = sum
+    }
+    applyFunction(V.self, arguments, flags, 0, rows &* columns)
+}
+
+@inline(__always)
+private func applyFunction<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ flags: Flags, _ first: Int, _ count: Int) {
+    let c = arguments.output(Slot.c, V.Scalar.self) + first
+    let x: V.Scalar = arguments.scalar(Slot.functionA)
+    let y: V.Scalar = arguments.scalar(Slot.functionB)
+    if flags.has(Flags.forwardFunction) {
+        unaryForwardLoop(V.self, flags.function, x, y, UnsafePointer(c), c, count)
+    } else if flags.has(Flags.backwardFunction) {
+        unaryBackwardLoop(V.self, flags.function, x, y, UnsafePointer(c), arguments.input(Slot.saved, V.Scalar.self) + first, c, count)
+    }
+}
+
+@inline(never)
+private func shortRows<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
+    let flags = Flags(bits: arguments.integer(Slot.flags))
+    let columns = arguments.integer(Slot.columns)
+    let bRow = arguments.integer(Slot.bRow)
+    let bColumn = arguments.integer(Slot.bColumn)
+    let b = arguments.input(Slot.b, V.Scalar.self)
+    var room = InlineArray<32, V>(repeating: V.zero)
+    withUnsafeMutableBytes(of: &room) { bytes in
+        let vectors = bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: V.Scalar.self)
+        var strip = SmallStrip<V>(
+            a: arguments.input(Slot.a), aRow: arguments.integer(Slot.aRow), aColumn: arguments.integer(Slot.aColumn),
+            b: UnsafePointer(vectors), bRow: V.lanes, bColumn: 1, c: arguments.output(Slot.c), columns: columns,
+            depth: arguments.integer(Slot.depth))
+        for k in 0..<strip.depth {
+            let p = b + k &* bRow
+            (bColumn == 1 ? V.load(p, columns) : V.loadStrided(p, bColumn, columns)).store(vectors + k &* V.lanes)
         }
-        let x: V.Scalar = arguments.scalar(Slot.functionA)
-        let y: V.Scalar = arguments.scalar(Slot.functionB)
-        if flags.has(Flags.forwardFunction) {
-            unaryForwardLoop(V.self, flags.function, x, y, UnsafePointer(c), c, rows &* columns)
-        } else if flags.has(Flags.backwardFunction) {
-            let saved = arguments.input(Slot.saved, V.Scalar.self) + first &* columns
-            unaryBackwardLoop(V.self, flags.function, x, y, UnsafePointer(c), saved, c, rows &* columns)
+        strip.count = columns
+        if flags.has(Flags.bias) { strip.bias = V.load(arguments.input(Slot.bias, V.Scalar.self), columns) }
+        for piece in begin..<end {
+            let first = piece &* arguments.integer(Slot.pieceShape)
+            let rows = min(arguments.integer(Slot.pieceShape), arguments.integer(Slot.rows) &- first)
+            strip.a = arguments.input(Slot.a, V.Scalar.self) + first &* strip.aRow
+            strip.c = arguments.output(Slot.c, V.Scalar.self) + first &* columns
+            let sums = flags.has(Flags.columnSums) && first == 0 ? arguments.output(Slot.columnSums, V.Scalar.self) : nil
+            strip.run(rows, columnSums: sums) { (p, _) in V.load(p) }
+            applyFunction(V.self, arguments, flags, first &* columns, rows &* columns)
         }
     }
 }
 
 /// One vector of columns.
 private struct SmallStrip<V: KernelMath> {
-    let a: UnsafePointer<V.Scalar>
+    var a: UnsafePointer<V.Scalar>
     let aRow: Int
     let aColumn: Int
     var b: UnsafePointer<V.Scalar>
-    var bRow: Int
+    let bRow: Int
     let bColumn: Int
     var c: UnsafeMutablePointer<V.Scalar>
     let columns: Int
@@ -88,50 +138,6 @@ private struct SmallStrip<V: KernelMath> {
         self.c = c
         self.columns = columns
         self.depth = depth
-    }
-
-    /// All columns, a vector at a time.
-    @inline(__always)
-    mutating func runAll(
-        _ rows: Int, _ bias: UnsafePointer<V.Scalar>?, columnSums: UnsafeMutablePointer<V.Scalar>?
-    ) {
-        let firstB = b
-        let firstC = c
-        var column = 0
-        repeat {
-            b = firstB + column &* bColumn
-            c = firstC + column
-            count = columns &- column
-            if count > V.lanes { count = V.lanes }
-            self.bias = bias.map { V.load($0 + column, count) } ?? V(repeating: 0)
-            let sums = columnSums.map { $0 + column }
-            // Loops of their own: a call in the loop would keep its vectors in memory.
-            if bColumn == 1 {
-                run(rows, columnSums: sums) { (p, strip) in strip.count == V.lanes ? V.load(p) : V.load(p, strip.count) }
-            } else {
-                run(rows, columnSums: sums) { (p, strip) in V.loadStrided(p, strip.bColumn, strip.count) }
-            }
-            column &+= V.lanes
-        } while column < columns
-    }
-
-    /// Many rows, with a copy of B in whole vectors.
-    @inline(never)
-    mutating func runTall(
-        _ rows: Int, _ bias: UnsafePointer<V.Scalar>?, columnSums: UnsafeMutablePointer<V.Scalar>?
-    ) {
-        count = columns
-        self.bias = bias.map { V.load($0, count) } ?? V(repeating: 0)
-        var room = InlineArray<32, V>(repeating: V(repeating: 0))
-        for k in 0..<depth {
-            let p = b + k &* bRow
-            room[k] = bColumn == 1 ? V.load(p, count) : V.loadStrided(p, bColumn, count)
-        }
-        withUnsafeBytes(of: &room) { bytes in
-            b = bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: V.Scalar.self)
-            bRow = V.lanes
-            run(rows, columnSums: columnSums) { (p, _) in V.load(p) }
-        }
     }
 
     /// All rows, and the sums of B's columns where they are wanted; `load` reads a row of B.

@@ -28,7 +28,7 @@ int32_t cr_current_cpu(void);
 /* Moves the calling thread to another CPU that it may use, if there is one. From there it may go anywhere again. */
 void cr_leave_cpu(int32_t cpu);
 
-/* Bytes of a core's first-level data cache. */
+/* Bytes of a core's first-level data cache, and of its second-level one. */
 long cr_level1_bytes(void);
 long cr_level2_bytes(void);
 
@@ -313,7 +313,9 @@ CR_INLINE void cr_pack_transposed_float(
     for (long i = 0; i < 8; i++) row[i] = (n + i < rows ? n + i : rows - 1) * fromRow;
     long k = 0;
     for (; k + 16 <= columns; k += 16) {
-      for (long i = 0; i < 8; i++) cr_prefetch(from + row[i] + k + 64);
+      /* At their end, the next rows: those of the next panel too. */
+      const long ahead = k + 64 < columns ? k + 64 : k + 64 - columns + 8 * fromRow;
+      for (long i = 0; i < 8; i++) cr_prefetch(from + row[i] + ahead);
       cr_transpose_rows_float(from + k, row, to + k * toRow + n, toRow);
       cr_transpose_rows_float(from + k + 4, row, to + (k + 4) * toRow + n, toRow);
       cr_transpose_rows_float(from + k + 8, row, to + (k + 8) * toRow + n, toRow);
