@@ -85,7 +85,8 @@ private func shortRows<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin
     let bRow = arguments.integer(Slot.bRow)
     let bColumn = arguments.integer(Slot.bColumn)
     let b = arguments.input(Slot.b, V.Scalar.self)
-    var room = InlineArray<32, V>(repeating: V.zero)
+    // Nested, since the compiler makes a function of a longer one's filling.
+    var room = InlineArray<4, InlineArray<8, V>>(repeating: InlineArray<8, V>(repeating: V.zero))
     withUnsafeMutableBytes(of: &room) { bytes in
         let vectors = bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: V.Scalar.self)
         var strip = SmallStrip<V>(

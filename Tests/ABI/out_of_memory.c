@@ -9,7 +9,7 @@
 #include "interpose.h"
 #include "files.h"
 
-enum { THRESHOLD = 16384, MOST = 200, ROWS = 3000, FEATURES = 120, HIDDEN = 150, OUTPUTS = 40 };
+enum { THRESHOLD = 16384, MOST = 200, ROWS = 3000, FEATURES = 120, HIDDEN = 120, OUTPUTS = 40 };
 static float x[ROWS * FEATURES], y[ROWS * OUTPUTS], p[ROWS * OUTPUTS];
 static chainrule_array in, out, prediction;
 static chainrule_model *model;
@@ -206,6 +206,33 @@ static void predicting(void) {
       chainrule_model_predict(model, &in, &prediction), CHECK(test_is_poisoned(p, sizeof p)), give_back());
 }
 
+/* Without room for its copy, a wide weight is read as it lies. */
+static void predicting_without_packed_weights(void) {
+  static float wanted[ROWS * OUTPUTS];
+  chainrule_array first = chainrule_matrix(wanted, ROWS, OUTPUTS);
+  int64_t which, failed = 1, without = 0;
+  for (which = 0; which < MOST && failed; which++) {
+    chainrule_model *wide = test_mlp(CHAINRULE_FLOAT32, 1, FEATURES, 1024, OUTPUTS, "tanh");
+    if (which == 0) {
+      SUCCEEDS(chainrule_model_predict(wide, &in, &first));
+    } else {
+      chainrule_status status;
+      test_poison(p, sizeof p);
+      interpose_fail(THRESHOLD, which);
+      status = chainrule_model_predict(wide, &in, &prediction);
+      failed = interpose_stop_failing();
+      if (status == CHAINRULE_OK) {
+        CHECK(memcmp(p, wanted, sizeof p) == 0);
+        without += failed;
+      } else {
+        CHECK(status == CHAINRULE_OUT_OF_MEMORY && test_is_poisoned(p, sizeof p));
+      }
+    }
+    chainrule_model_free(wide);
+  }
+  CHECK(without > 0 && which < MOST);
+}
+
 static void passing(void) {
   static chainrule_context *context;
   EVERY_REQUEST_FAILS(
@@ -285,6 +312,7 @@ int main(void) {
   RUN(fitting_takes_all_at_the_start);
   RUN(evaluating);
   RUN(predicting);
+  RUN(predicting_without_packed_weights);
   RUN(passing);
   RUN(saving);
   RUN(loading);
