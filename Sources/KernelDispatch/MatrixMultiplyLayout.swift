@@ -22,7 +22,7 @@ struct MatrixMultiplyLayout {
     private var fetches = false
     private var streams = false
     private var isPrepared = false
-    /// Pieces are half as wide, for a smaller second-level cache.
+    /// Pieces are half as wide, for a smaller second-level cache. A transposed operand loses more by that than it gains.
     private let isNarrow: Bool
     private var pieceRows: Int
     private var pieceColumns: Int
@@ -68,7 +68,7 @@ struct MatrixMultiplyLayout {
         // of B, columns that of A.
         streams = p.m == 1 && !isTransposed && !shared && !local && p.n > width && !p.hasColumnSums && !p.biasOfRows
         let block = 1024 / size
-        isNarrow = shared && Self.secondCacheIsSmall
+        isNarrow = shared && Self.secondCacheIsSmall && !isTransposed && p.aColumnStride == 1
         let widest = streams ? 8192 / size : isNarrow ? block / 2 : block
         pieceRows = Self.split(p.m, into: (p.m + 0xfffff) >> 20, multiple: 1)
         pieceColumns = Self.split(p.n, into: (p.n + widest - 1) / widest, multiple: width)
