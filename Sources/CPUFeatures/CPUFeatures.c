@@ -61,15 +61,13 @@ void cr_leave_cpu(int32_t cpu) {
   if (CPU_COUNT(&others) > 0 && sched_setaffinity(0, sizeof others, &others) == 0) sched_setaffinity(0, sizeof all, &all);
 }
 
-long cr_level1_bytes(void) {
-  const long bytes = sysconf(_SC_LEVEL1_DCACHE_SIZE);
-  return bytes > 0 ? bytes : 32 << 10;
+static long cache_bytes(int name, long otherwise) {
+  const long bytes = sysconf(name);
+  return bytes > 0 ? bytes : otherwise;
 }
 
-long cr_level2_bytes(void) {
-  const long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
-  return bytes > 0 ? bytes : 1 << 20;
-}
+long cr_level1_bytes(void) { return cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10); }
+long cr_level2_bytes(void) { return cache_bytes(_SC_LEVEL2_CACHE_SIZE, 1 << 20); }
 
 void cr_wait(uint32_t *word, uint32_t value) {
   syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, value, (void *)0, (void *)0, 0);

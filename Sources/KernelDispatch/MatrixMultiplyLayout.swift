@@ -93,7 +93,7 @@ struct MatrixMultiplyLayout {
                 }
             }
         }
-        // Those beside each other may have to wait for each other.
+        // A step may be one piece across (`columnsPerChunk`): threads then share its rows.
         while isNarrow && pieces == nil && countDown < 8 && pieceRows >= 192 {
             pieceRows = Self.split(pieceRows, into: 2, multiple: 1)
         }

@@ -165,7 +165,7 @@ extension MatrixMultiplyPlan {
         return max(4, ((depth + blocks - 1) / blocks + 3) / 4 * 4)
     }
 
-    /// The step that packs a dense B for all products with it of so many rows, and the bytes it
+    /// The step that packs a dense B for all products with it of enough rows (`packs`), and the bytes it
     /// writes; nil where products read such a B as it lies. Rounded operands: for products with any number of rows.
     public static func packing(
         _ problem: MatrixMultiplyProblem, kernels: KernelSet = .current

@@ -8,6 +8,8 @@ import KernelInterface
 
 extension MatrixMultiplyPlan {
     private static let rowsPerPiece = 32
+    /// Weights with rows of so many bytes and more are cut at columns.
+    private static let wideRow = 4096
 
     /// The two steps, where that pays.
     static func splitPlan(_ problem: MatrixMultiplyProblem, _ kernels: KernelSet) -> MatrixMultiplyPlan? {
@@ -17,7 +19,7 @@ extension MatrixMultiplyPlan {
         let weight = problem.k * problem.n * size
         guard (2...4).contains(blocks), problem.k % length == 0, problem.batchCount == 1, problem.m >= 8, 2 * problem.m <= problem.k,
             problem.m * problem.n * problem.k >= 2_000_000, weight >= 128 << 10, weight <= 1 << 20,
-            problem.n * size < 4096, problem.aColumnStride == 1, problem.bColumnStride == 1,
+            problem.n * size < wideRow, problem.aColumnStride == 1, problem.bColumnStride == 1,
             problem.cRowStride == problem.n, !problem.gathersB, !problem.biasOfRows, !problem.accumulate, !problem.hasColumnSums
         else { return nil }
         switch problem.epilogue {

@@ -1,91 +1,8 @@
 // The matrix of a convolution (KernelInterface/ConvolutionSpace.swift), read from an image piece by piece
-// into scratch, where the matrix product uses it at once: the whole is never made. And the way back: rows
-// of such a matrix added to the image that they would have been read from.
-//
-// Columns are cut into runs, positions side by side in one row of positions; the taps of a run read rows of
-// the image at a constant step, and what lies outside is dealt with at the two ends of a run.
+// into scratch, where the matrix product uses it at once: the whole is never made. ConvolutionScatter.swift is the way
+// back.
 
 import KernelInterface
-
-/// Where a coordinate outside the image is found instead; -1: nowhere, it is zero.
-@inline(__always) func placeInside(_ i: Int, _ size: Int, _ mode: Int) -> Int {
-    if i >= 0 && i < size { return i }
-    switch mode {
-    case 0: return -1
-    case 1: return i < 0 ? -i : 2 * (size - 1) - i
-    case 2: return i < 0 ? 0 : size - 1
-    default: return i < 0 ? i + size : i - size
-    }
-}
-
-extension ConvolutionSpace {
-    @inline(__always) func place(_ i: Int, _ size: Int) -> Int { placeInside(i, size, mode) }
-}
-
-/// A run of positions, and where its first tap reads.
-struct PositionRun {
-    /// Coordinates in the image; those of the last dimension are of the run's first position.
-    var z: Int
-    var y: Int
-    var x: Int
-    /// Positions left in the row.
-    var left: Int
-
-    @inline(__always) init(_ g: ConvolutionSpace, _ column: Int) {
-        let width = g.positions[2]
-        let row = column / width
-        let plane = row / g.positions[1]
-        let first = column - row * width
-        z = plane * g.stride[0] - g.padding[0]
-        y = (row - plane * g.positions[1]) * g.stride[1] - g.padding[1]
-        x = first * g.stride[2] - g.padding[2]
-        left = width - first
-    }
-}
-
-/// A row of the matrix: channel and tap, counted up.
-struct TapCounter {
-    var channel: Int
-    var z: Int
-    var y: Int
-    var x: Int
-
-    @inline(__always) init(_ g: ConvolutionSpace, _ row: Int) {
-        channel = row / g.taps
-        var tap = row - channel * g.taps
-        z = tap / (g.kernel[1] * g.kernel[2])
-        tap -= z * (g.kernel[1] * g.kernel[2])
-        y = tap / g.kernel[2]
-        x = tap - y * g.kernel[2]
-    }
-
-    /// To the first tap of the next row of taps.
-    @inline(__always) mutating func nextRow(_ g: ConvolutionSpace) {
-        x = 0
-        y += 1
-        if y < g.kernel[1] { return }
-        y = 0
-        z += 1
-        if z < g.kernel[0] { return }
-        z = 0
-        channel += 1
-    }
-}
-
-/// Which of `count` positions, `stride` apart from x on, lie inside 0..<size.
-@inline(__always) private func inside(_ x: Int, _ stride: Int, _ count: Int, _ size: Int) -> (low: Int, high: Int) {
-    if x >= 0 && x + (count - 1) * stride < size { return (0, count) }
-    // How many steps to 0, and to the size. Divisions take longer than a short run.
-    @inline(__always) func steps(_ distance: Int) -> Int {
-        if distance <= 0 { return 0 }
-        if stride <= 2 { return (distance + stride - 1) >> (stride - 1) }
-        return (distance + stride - 1) / stride
-    }
-    let low = steps(-x)
-    let high = steps(size - x)
-    let first = low < count ? low : count
-    return (first, high < first ? first : high < count ? high : count)
-}
 
 /// Copies rows `row..<row+rows` and columns `column..<column+columns` of one group's matrix to panels of
 /// `panel` columns, `panelStep` elements apart; the last panel is filled up with zeros.
@@ -130,13 +47,12 @@ private func copyInner<V: KernelMath>(
     _ to: UnsafeMutablePointer<V.Scalar>, _ rowStride: Int
 ) -> Int {
     if rows <= 1 || rowStride < V.lanes || g.imageCount < V.lanes { return 0 }
-    var room = InlineArray<96, Int>(repeating: 0)
+    var room = InlineArray<80, Int>(repeating: 0)
     return withUnsafeMutableBytes(of: &room) { bytes in
-        // By vector: where the first tap reads in a channel, its place in the panel, and its elements.
+        // By vector: where the first tap reads in a channel, and its place in the panel; then where the last one ends.
         let sources = bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: Int.self)
         let places = sources + 32
-        let lengths = sources + 64
-        let count = innerVectors(V.self, g, first, last, sources, places, lengths, most: 32)
+        let count = innerVectors(V.self, g, first, last, sources, places, most: 32)
         if count == 0 { return 0 }
         var tap = TapCounter(g, row)
         var target = to
@@ -150,7 +66,7 @@ private func copyInner<V: KernelMath>(
             for _ in 0..<taps {
                 for i in 0..<count {
                     #if AVX2
-                    if lengths[i] <= V.lanes / 2 {
+                    if places[i + 1] - places[i] <= V.lanes / 2 {
                         copyElements(UnsafePointer(source + sources[i]), target + places[i], V.lanes / 2)
                         continue
                     }
@@ -171,7 +87,7 @@ private func copyInner<V: KernelMath>(
 @inline(__always)
 private func innerVectors<V: KernelMath>(
     _: V.Type, _ g: ConvolutionSpace, _ first: Int, _ last: Int, _ sources: UnsafeMutablePointer<Int>,
-    _ places: UnsafeMutablePointer<Int>, _ lengths: UnsafeMutablePointer<Int>, most: Int
+    _ places: UnsafeMutablePointer<Int>, most: Int
 ) -> Int {
     let deep = (g.kernel[0] - 1) * g.dilation[0]
     let down = (g.kernel[1] - 1) * g.dilation[1]
@@ -189,12 +105,12 @@ private func innerVectors<V: KernelMath>(
             if count == most { return 0 }
             sources[count] = (run.z * g.image[1] + run.y) * g.image[2] + run.x + place
             places[count] = column - first + place
-            lengths[count] = length - place
             count += 1
             place += V.lanes
         }
         column += length
     }
+    places[count] = last - first
     return count
 }
 
@@ -269,7 +185,7 @@ func gatherRow<V: KernelMath>(
     _: V.Type, _ source: UnsafePointer<V.Scalar>, size: Int, from x: Int, stride: Int, count: Int, mode: Int,
     to target: UnsafeMutablePointer<V.Scalar>
 ) {
-    let (low, high) = inside(x, stride, count, size)
+    let (low, high) = placesInside(x, stride, count, size)
     for i in 0..<low { target[i] = outside(source, size, x + i * stride, mode) }
     if stride == 1 {
         if low < high { copyContiguous(RowOperand<V>(source + x + low, step: 1, constant: 0), target + low, high - low) }
@@ -294,99 +210,4 @@ func gatherRow<V: KernelMath>(
 private func outside<T: BinaryFloatingPoint>(_ source: UnsafePointer<T>, _ size: Int, _ i: Int, _ mode: Int) -> T {
     let place = placeInside(i, size, mode)
     return place < 0 ? 0 : source[place]
-}
-
-/// Adds rows `row..<row+rows` and columns `column..<column+columns` of one group's matrix, at `from` with
-/// `rowStride`, to the image.
-@inline(never)
-func scatterColumns<V: KernelMath>(
-    _: V.Type, _ space: UnsafePointer<ConvolutionSpace>, _ image: UnsafeMutablePointer<V.Scalar>, row: Int, rows: Int,
-    column: Int, columns: Int, from: UnsafePointer<V.Scalar>, rowStride: Int
-) {
-    let g = space.pointee
-    let end = column + columns
-    var column = column
-    var source = from
-    while column < end {
-        let run = PositionRun(g, column)
-        let count = min(run.left, end - column)
-        scatterRun(V.self, g, image, run, count, row, rows, source, rowStride)
-        column += count
-        source += count
-    }
-}
-
-/// Taps that read the same row of the image at neighbouring places are not added one after the other: each
-/// would wait until the one before is stored. So the innermost tap is the outer loop, if rows of taps are whole.
-@inline(__always)
-private func scatterRun<V: KernelMath>(
-    _: V.Type, _ g: ConvolutionSpace, _ image: UnsafeMutablePointer<V.Scalar>, _ run: PositionRun, _ count: Int,
-    _ row: Int, _ rows: Int, _ from: UnsafePointer<V.Scalar>, _ rowStride: Int
-) {
-    let size = g.kernel[2]
-    let isWhole = row % size == 0 && rows % size == 0
-    for x in 0..<(isWhole ? size : 1) {
-        var tap = TapCounter(g, row)
-        var source = from + x * rowStride
-        var k = 0
-        while k < rows {
-            let taps = min(size - tap.x, rows - k)
-            let z = g.place(run.z + tap.z * g.dilation[0], g.image[0])
-            let y = g.place(run.y + tap.y * g.dilation[1], g.image[1])
-            if z >= 0 && y >= 0 {
-                let target = image + tap.channel * g.imageCount + (z * g.image[1] + y) * g.image[2]
-                if isWhole {
-                    scatterRow(V.self, g, target, run.x + x * g.dilation[2], count, source)
-                } else {
-                    for t in 0..<taps {
-                        scatterRow(V.self, g, target, run.x + (tap.x + t) * g.dilation[2], count, source + t * rowStride)
-                    }
-                }
-            }
-            source += taps * rowStride
-            k += taps
-            tap.nextRow(g)
-        }
-    }
-}
-
-/// target[x + i * stride] += source[i], or where the padding takes that from.
-@inline(__always)
-private func scatterRow<V: KernelMath>(
-    _: V.Type, _ g: ConvolutionSpace, _ target: UnsafeMutablePointer<V.Scalar>, _ x: Int, _ count: Int,
-    _ source: UnsafePointer<V.Scalar>
-) {
-    let width = g.image[2]
-    let stride = g.stride[2]
-    let (low, high) = inside(x, stride, count, width)
-    if g.mode != 0 {
-        for i in 0..<low { target[g.place(x + i * stride, width)] += source[i] }
-        for i in high..<count { target[g.place(x + i * stride, width)] += source[i] }
-    }
-    let p = target + x
-    if stride == 1 {
-        var i = low
-        while i < high {
-            let n = min(V.lanes, high - i)
-            (V.load(p + i, n) + V.load(source + i, n)).store(p + i, n)
-            i += n
-        }
-    } else if stride == 2 {
-        // Elements between are written as they are; no other piece has them.
-        var i = low
-        while i < high {
-            let n = min(V.lanes, high - i)
-            let q = p + 2 * i
-            let span = 2 * n - 1
-            let v = V.load(source + i, n)
-            let first = min(span, V.lanes)
-            (V.load(q, first) + v.spreadLow).store(q, first)
-            if span > V.lanes {
-                (V.load(q + V.lanes, span - V.lanes) + v.spreadHigh).store(q + V.lanes, span - V.lanes)
-            }
-            i += n
-        }
-    } else {
-        for i in low..<high { p[i * stride] += source[i] }
-    }
 }

@@ -63,7 +63,7 @@ import Testing
         add([20, 11], [3, 3], 1, 1, 1) { $0.channels = 5 }
         add([4, 6, 9], [2, 2, 2]) { $0.channels = 3 }
         add([90], [3]) { $0.channels = 4 }
-        // Outputs of one channel by threes.
+        // Several outputs of one channel.
         add([6, 37], [3, 3], 1, 1, 1) { $0.groups = 2; $0.channels = 1; $0.outputs = 4 }
         add([9, 20], [2, 3], 2, 1, 1) { $0.channels = 1; $0.outputs = 6 }
         add([4, 9], [2, 3], 1, 2, 3) { $0.groups = 2; $0.channels = 1; $0.outputs = 1; $0.mode = .reflect }
