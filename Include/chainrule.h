@@ -24,7 +24,8 @@
  *   true/false, words, and lists with commas ("shape=3,28,28").
  * Threads.  Functions may be called from any thread. Two that only read a handle may run at once
  *   (chainrule_model_predict, for example). A handle in use by a call that changes it answers
- *   CHAINRULE_BUSY at once. After fork() the child may use the library.
+ *   CHAINRULE_BUSY at once. After fork() the child may use the library, but no handle that another
+ *   thread was using at that moment; and no thread should be in its first calls then.
  * Reproducibility.  The same seed gives the same bits at any number of threads and on AVX2 and
  *   AVX-512 alike.
  */

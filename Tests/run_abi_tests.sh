@@ -3,7 +3,9 @@
 # Compiles the programs of Tests/ABI against Include/ and the library (build/ by default), and runs them at
 # each CPU level that this machine has, on 1 and 2 threads. Prints "ok" and "not ok" lines; the exit status
 # says whether all is well. With --sanitize the programs run under a sanitizer instead, which needs a build of
-# the library of its own, in build/sanitize-*; undefined looks at the C in it, the kernels' vectors among that.
+# the library of its own, in build/sanitize-*. Swift has none for undefined behaviour: that looks at the C in the
+# library, the kernels' vectors among it; address includes it, and undefined alone also runs programs with a malloc of
+# their own.
 # Environment: CC, CFLAGS; SWIFT_FLAGS for the sanitized builds.
 # shellcheck disable=SC2317 # functions are called by cpu_and_threads
 set -u -o pipefail
@@ -49,9 +51,12 @@ case $sanitizer in
     compiler=$(beside_swift)/clang
     words+=("-fsanitize=$sanitizer" -fno-omit-frame-pointer)
     library_words=("--sanitize=$sanitizer")
-    # Swift itself has none for undefined behaviour; its compiler hands C on to clang.
-    [ "$sanitizer" = undefined ] && words+=(-fno-sanitize-recover=undefined) &&
-      library_words=(-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined)
+    # Its compiler hands C on to clang.
+    undefined=(-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined)
+    case $sanitizer in
+      undefined) library_words=("${undefined[@]}") words+=(-fno-sanitize-recover=undefined) ;;
+      address) library_words+=("${undefined[@]}") words+=(-fsanitize=undefined -fno-sanitize-recover=undefined) ;;
+    esac
     # Swift's runtime of the thread sanitizer wants to know Dispatch.
     [ "$sanitizer" = thread ] && dispatch=$(dirname "$(beside_swift)")/lib/swift/linux &&
       sanitizer_libraries=("-L$dispatch" "-Wl,-rpath,$dispatch" -ldispatch -lBlocksRuntime)

@@ -32,6 +32,9 @@ if [ -z "${PORTABLE:-}" ] && printf '%s\n' 2.36 "$(getconf GNU_LIBC_VERSION | cu
   export CHAINRULE_PACKED=1
 fi
 
+# For what else builds in the same folder (swift_tests.sh): with other settings the library would be linked again.
+export -p | grep -E ' CHAINRULE_(SWIFT_OBJECT|PACKED)=' >build/link-settings || true
+
 # shellcheck disable=SC2086 # SWIFT_FLAGS is a list
 if ! "$swift" build -c release ${SWIFT_FLAGS:-} >build/swift-build.log 2>&1; then
   grep -E '^[^ ]*: error:|^error:' build/swift-build.log | sort -u | head -n 20 >&2 || tail -n 20 build/swift-build.log >&2

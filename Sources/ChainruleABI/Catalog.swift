@@ -51,12 +51,20 @@ struct CatalogEntry {
         },
     ]
 
-    static let groupCount = own.count
+    /// They are made at the first call, which takes a while: no fork comes in between.
+    private static var groups: [[CatalogEntry]] {
+        ProcessLock.lock()
+        defer { ProcessLock.unlock() }
+        return own
+    }
+
+    static var groupCount: Int { groups.count }
 
     /// A group's kinds: the library's own, then those that were registered; nil for no group.
     static func group(_ number: Int) -> [CatalogEntry]? {
-        guard own.indices.contains(number) else { return nil }
-        return own[number] + registered(number)
+        let groups = groups
+        guard groups.indices.contains(number) else { return nil }
+        return groups[number] + registered(number)
     }
 
     private static func registered(_ number: Int) -> [CatalogEntry] {
@@ -89,11 +97,10 @@ struct CatalogEntry {
 /// C strings that live as long as the process, one for each text.
 private enum Texts {
     nonisolated(unsafe) private static var known: [String: UnsafePointer<CChar>] = [:]
-    private static let lock = ThreadLock()
 
     static func pointer(_ text: String) -> UnsafePointer<CChar>? {
-        lock.lock()
-        defer { lock.unlock() }
+        ProcessLock.lock()
+        defer { ProcessLock.unlock() }
         if let pointer = known[text] { return pointer }
         guard let pointer = permanent(text) else { return nil }
         known[text] = pointer

@@ -22,6 +22,8 @@ struct MatrixMultiplyLayout {
     private var fetches = false
     private var streams = false
     private var isPrepared = false
+    /// A convolution multiplies the image as it lies.
+    private let isDirect: Bool
     /// Pieces are half as wide, for a smaller second-level cache. A transposed operand loses more by that than it gains.
     private let isNarrow: Bool
     private var pieceRows: Int
@@ -39,6 +41,7 @@ struct MatrixMultiplyLayout {
         isSwapped = p.n == 1 && p.m > 1 && !p.gathersB && !p.biasOfRows && p.cRowStride == 1 && p.savedRowStride == 1
         if isSwapped { Self.transpose(&p) } else { Self.mergeBatch(&p) }
         isTransposed = p.bColumnStride != 1
+        isDirect = p.isDirect && p.gathersB && !p.isDouble && tile.rows > 4
         vectors = Self.tileVectors(rows: p.m, columns: p.n, lanes: lanes, tile: tile)
         nanoseconds = Self.estimate(p, size: size, lanes: lanes)
         let width = vectors * lanes
@@ -54,7 +57,7 @@ struct MatrixMultiplyLayout {
                 shared = p.m > 256 && !p.biasOfRows
                 local = !shared
             }
-            if p.gathersB { (shared, local) = (false, true) }
+            if p.gathersB { (shared, local) = (false, !isDirect) }
         case .never: local = isTransposed
         case .eachPiece: local = true
         case .shared: shared = true
@@ -77,7 +80,7 @@ struct MatrixMultiplyLayout {
         let wanted = pieces ?? (nanoseconds < 4000 ? 1 : max(2, Int(most)))
         let quarter = (streams ? widest : block) / 4
         let limits: [(rows: Int, columns: Int)] =
-            local
+            local || isDirect
             ? [(p.m, quarter), (256, quarter), (256, quarter / 2)]
             : shared || p.m > 128
                 ? [(96, widest), (96, quarter), (48, quarter), (24, quarter / 2)]
@@ -98,7 +101,9 @@ struct MatrixMultiplyLayout {
             pieceRows = Self.split(pieceRows, into: 2, multiple: 1)
         }
         if p.batchCount > 1 && countDown * countAcross == 1 {
-            together = max(1, min(p.batchCount, Int(10_000 * Double(p.batchCount) / nanoseconds)))
+            // Those of direct convolutions pack the weights once.
+            let longest = isDirect ? 40_000.0 : 10_000
+            together = max(1, min(p.batchCount, Int(longest * Double(p.batchCount) / nanoseconds)))
         }
 
         // How A is read. Rows a multiple of 4096 bytes apart share few sets of the cache, and push each

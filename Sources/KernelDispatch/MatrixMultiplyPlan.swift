@@ -50,6 +50,8 @@ public struct MatrixMultiplyProblem: Sendable {
     /// B is not an array but what a `ConvolutionSpace` reads of an image; the batch is its samples times
     /// its groups, and A and the bias are those of the group.
     public var gathersB = false
+    /// With `gathersB`: the image is multiplied as it lies (Kernels/DirectConvolution.swift).
+    public var isDirect = false
     /// A convolution for Winograd's algorithm (KernelInterface/Winograd.swift): its tiles, of all samples; 0: none.
     public var winogradTiles = 0
     /// eps of the batch norm with given moments that is applied to the rows before the epilogue's function, only

@@ -61,6 +61,20 @@ public struct ConvolutionSpace: Sendable {
         return true
     }
 
+    /// Every tap of every position lies inside the image, and those of positions side by side lie side by side.
+    public var isDense: Bool {
+        for axis in 0..<3 where padding[axis] != 0 || reach(axis) > image[axis] { return false }
+        return stride[2] == 1
+    }
+
+    /// Elements along an axis from the first position's first tap to the last one's last.
+    @inlinable public func reach(_ axis: Int) -> Int {
+        (positions[axis] - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1
+    }
+
+    /// Columns of a padded plane that have the same remainder modulo the stride.
+    @inlinable public var columnsOfRemainder: Int { (reach(2) + stride[2] - 1) / stride[2] }
+
     public var hasStride: Bool { stride[0] * stride[1] * stride[2] != 1 }
 
     /// Rows of the matrix for one group.
@@ -70,6 +84,44 @@ public struct ConvolutionSpace: Sendable {
 /// Scratch of a thread that a convolution's kernels keep for themselves, behind what the matrix product
 /// uses: the strip of A, and packed columns of B.
 public let convolutionScratchOffset = matrixMultiplyStripBytes + (512 << 10)
+
+/// Where a convolution that multiplies an image as it lies keeps what in a thread's scratch (Kernels/DirectConvolution.swift).
+public enum DirectRoom {
+    static let mostDepth = 512
+    static let mostOutputs = 64
+    /// Of a piece.
+    static let mostColumns = 256
+    static let mostPlaneBytes = 256 << 10
+    public static let offsets = 0
+    public static let weights = offsets + mostDepth * 8
+    public static let tiles = weights + mostDepth * mostOutputs * 4
+    public static let turned = tiles + mostColumns * 64
+    public static let planes = turned + 16 * 64
+}
+
+extension ConvolutionSpace {
+    /// Rows of positions that a piece of so many columns may touch; with several planes of positions, all.
+    public func directRows(columns: Int) -> Int {
+        positions[0] > 1 ? positions[1] : min(positions[1], (columns - 1) / positions[2] + 2)
+    }
+
+    /// Whether multiplying the image as it lies is faster than gathering its matrix first, in float32: where there are few
+    /// outputs to share what is gathered, but enough to fill vectors, and positions enough side by side.
+    public func suitsDirect(outputs: Int) -> Bool {
+        taps > 1 && outputs * 4 >= (outputs + 15) / 16 * 16 * 3 && positions[2] >= 4 && fitsDirect(outputs: outputs)
+    }
+
+    /// Whether the image can be multiplied so: the depth is one block, and what is copied has room.
+    public func fitsDirect(outputs: Int) -> Bool {
+        guard outputs <= DirectRoom.mostOutputs, depth <= DirectRoom.mostDepth else { return false }
+        if isDense { return true }
+        let rows = Double(directRows(columns: DirectRoom.mostColumns))
+        let lines = (rows - 1) * Double(stride[1]) + Double(kernel[1] - 1) * Double(dilation[1]) + 1
+        let planes = Double(positions[0] - 1) * Double(stride[0]) + Double(kernel[0] - 1) * Double(dilation[0]) + 1
+        let line = Double(positions[2] + 1) * Double(stride[2]) + Double(kernel[2] - 1) * Double(dilation[2])
+        return Double(channels) * planes * lines * line < Double(DirectRoom.mostPlaneBytes / 4 - 64)
+    }
+}
 
 /// Limits of the kernels that keep one padded plane in a thread's scratch.
 @frozen

@@ -86,7 +86,7 @@ public struct MatrixMultiplyFlags {
     // Bits 16 to 19 are the number of vectors; narrowProduct, which has none:
     /// Denormal numbers count as zeros.
     @inlinable public static var flushes: Int { 1 << 16 }
-    /// B is an image, whose columns each piece gathers in scratch as the pointer `space` says.
+    /// B is an image, whose columns each piece gathers in scratch as the pointer `space` says, if localB is set.
     @inlinable public static var gatheredB: Int { 1 << 20 }
     /// The bias has m elements, one for each row of C.
     @inlinable public static var biasOfRows: Int { 1 << 21 }
@@ -101,6 +101,10 @@ public struct MatrixMultiplyFlags {
     @inlinable public func has(_ bit: Int) -> Bool { bits & bit != 0 }
     /// Vectors in a row of a tile, and of a packed panel.
     @inlinable public var vectors: Int { bits >> 16 & 15 }
+    /// The image is multiplied as it lies (Kernels/DirectConvolution.swift): float32, AVX2 or AVX-512.
+    @inlinable public var isDirect: Bool {
+        bits & (MatrixMultiplyFlags.gatheredB | MatrixMultiplyFlags.localB) == MatrixMultiplyFlags.gatheredB
+    }
     /// `UnaryFunction` of the epilogue.
     @inlinable public var function: Int { bits >> 24 & 255 }
     /// Matrices in the batch.

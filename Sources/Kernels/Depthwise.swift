@@ -1,6 +1,6 @@
 // Convolutions whose groups have one channel each. There is nothing to multiply a matrix with, and making one
-// would cost more than the arithmetic: the plane is copied once to scratch with its padding, its columns
-// sorted by their remainder modulo the stride, and each tap is then a vector load at a constant distance.
+// would cost more than the arithmetic: the plane is copied once to scratch (PaddedPlanes.swift), and each tap is then a
+// vector load at a constant distance.
 //
 // depthwise: result[sample, group * m, positions] = bias + the taps' sum.  Pieces: sample, then group.
 //   pointers  0 image [samples, groups, image]  1 weights [groups * m, taps]  2 result  3 ConvolutionSpace
@@ -30,65 +30,12 @@ let depthwiseWeightsKernel: Kernel = { call, begin, end, scratch in
     }
 }
 
-/// A padded plane in scratch: where position (z, y, x) meets tap t is element
-/// z * deep + y * down + x + offsets[t].
-private struct Plane<V: KernelMath> {
-    let elements: UnsafeMutablePointer<V.Scalar>
-    let offsets: UnsafeMutablePointer<Int>
-    /// Sizes of what the taps reach; the last one in columns of the same remainder.
-    let planes: Int
-    let lines: Int
-    let length: Int
-    let deep: Int
-    let down: Int
-
-    @inline(__always) init(_ g: ConvolutionSpace, _ scratch: UnsafeMutableRawPointer) {
-        offsets = scratch.assumingMemoryBound(to: Int.self)
-        elements = (scratch + DepthwisePlane.mostTaps * 8).assumingMemoryBound(to: V.Scalar.self)
-        planes = (g.positions[0] - 1) * g.stride[0] + (g.kernel[0] - 1) * g.dilation[0] + 1
-        lines = (g.positions[1] - 1) * g.stride[1] + (g.kernel[1] - 1) * g.dilation[1] + 1
-        let stride = g.stride[2]
-        length = ((g.positions[2] - 1) * stride + (g.kernel[2] - 1) * g.dilation[2] + stride) / stride
-        let line = length * stride
-        deep = lines * line * g.stride[0]
-        down = line * g.stride[1]
-        var t = 0
-        for z in 0..<g.kernel[0] {
-            for y in 0..<g.kernel[1] {
-                for x in 0..<g.kernel[2] {
-                    let distance = x * g.dilation[2]
-                    offsets[t] =
-                        (z * g.dilation[0] * lines + y * g.dilation[1]) * line + distance % stride * length + distance / stride
-                    t += 1
-                }
-            }
-        }
-    }
-
-    @inline(__always) func fill(_ g: ConvolutionSpace, _ image: UnsafePointer<V.Scalar>) {
-        let stride = g.stride[2]
-        let reach = (g.positions[2] - 1) * stride + (g.kernel[2] - 1) * g.dilation[2] + 1
-        var target = elements
-        for plane in 0..<planes {
-            let z = g.place(plane - g.padding[0], g.image[0])
-            for line in 0..<lines {
-                let y = z < 0 ? -1 : g.place(line - g.padding[1], g.image[1])
-                if y < 0 {
-                    copyContiguous(RowOperand<V>(nil, step: 0, constant: 0), target, length * stride)
-                } else {
-                    let source = image + (z * g.image[1] + y) * g.image[2]
-                    for remainder in 0..<stride {
-                        let count = (reach - remainder + stride - 1) / stride
-                        gatherRow(
-                            V.self, source, size: g.image[2], from: remainder - g.padding[2], stride: stride, count: count,
-                            mode: g.mode, to: target + remainder * length)
-                    }
-                }
-                target += length * stride
-            }
-        }
-        // Vectors may reach over the end.
-        V.zero.store(target)
+extension PaddedPlanes {
+    /// One channel's, whole.
+    @inline(__always) fileprivate init(_ g: ConvolutionSpace, _ scratch: UnsafeMutableRawPointer) {
+        self.init(
+            g, channels: 1, rows: g.positions[1], offsets: scratch.assumingMemoryBound(to: Int.self),
+            elements: (scratch + DepthwisePlane.mostTaps * 8).assumingMemoryBound(to: V.Scalar.self))
     }
 }
 
@@ -119,11 +66,11 @@ private func depthwise<V: KernelMath>(
 ) {
     let g = call.input(3, ConvolutionSpace.self).pointee
     let m = call.integer(0)
-    let plane = Plane<V>(g, scratch)
+    let plane = PaddedPlanes<V>(g, scratch)
     let width = g.positions[2]
     let height = g.positions[1]
     for piece in begin..<end {
-        plane.fill(g, call.input(0, V.Scalar.self) + piece * g.imageCount)
+        plane.fill(g, call.input(0, V.Scalar.self) + piece * g.imageCount, row: 0)
         for output in 0..<m {
             let channel = piece % g.groups * m + output
             let weights = call.input(1, V.Scalar.self) + channel * g.taps
@@ -173,14 +120,14 @@ private func depthwiseWeights<V: KernelMath>(
     let g = call.input(3, ConvolutionSpace.self).pointee
     let m = call.integer(0)
     let samples = call.integer(2)
-    let plane = Plane<V>(g, scratch)
+    let plane = PaddedPlanes<V>(g, scratch)
     for piece in begin..<end {
         let group = piece % g.groups
         let result = call.output(2, V.Scalar.self) + piece * m * g.taps
         let firstSample = piece / g.groups * samples
         for sample in firstSample..<min(firstSample + samples, g.samples) {
             let matrix = sample * g.groups + group
-            plane.fill(g, call.input(1, V.Scalar.self) + matrix * g.imageCount)
+            plane.fill(g, call.input(1, V.Scalar.self) + matrix * g.imageCount, row: 0)
             for output in 0..<m {
                 let dy = call.input(0, V.Scalar.self) + (matrix * m + output) * g.positionCount
                 for t in 0..<g.taps {
@@ -196,7 +143,7 @@ private func depthwiseWeights<V: KernelMath>(
 /// The sum over positions of dy times what one tap reads.
 @inline(__always)
 private func tapSum<V: KernelMath>(
-    _ g: ConvolutionSpace, _ plane: Plane<V>, _ dy: UnsafePointer<V.Scalar>, _ source: UnsafePointer<V.Scalar>
+    _ g: ConvolutionSpace, _ plane: PaddedPlanes<V>, _ dy: UnsafePointer<V.Scalar>, _ source: UnsafePointer<V.Scalar>
 ) -> V.Scalar {
     let width = g.positions[2]
     var dy = dy

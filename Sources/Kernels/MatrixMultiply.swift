@@ -16,6 +16,12 @@ func matrixMultiplyKernel(
     if Arguments(raw).isDouble {
         multiplyPieces(DoubleVector.self, raw, begin, end, scratch)
     } else {
+        #if AVX2 || AVX512
+        if MatrixMultiplyFlags(bits: Arguments(raw).integer(MatrixMultiplySlot.flags)).isDirect {
+            convolveDirect(raw, begin, end, scratch)
+            return
+        }
+        #endif
         multiplyPieces(FloatVector.self, raw, begin, end, scratch)
     }
 }
@@ -66,58 +72,21 @@ private func multiplyPieces<V: KernelMath>(
     _: V.Type, _ raw: UnsafeRawPointer, _ begin: Int, _ end: Int, _ scratch: UnsafeMutableRawPointer?
 ) {
     typealias Slot = MatrixMultiplySlot
-    typealias Scalars = UnsafeMutablePointer<V.Scalar>
     let call = Arguments(raw)
     let flags = MatrixMultiplyFlags(bits: call.integer(Slot.flags))
-    let shape = call.integer(Slot.pieceShape)
-    let counts = call.integer(Slot.pieceCounts)
-    @inline(__always) func optional(_ slot: Int) -> Scalars? {
-        call.call.pointee.pointers[slot]?.assumingMemoryBound(to: V.Scalar.self)
-    }
-    let c: Scalars = call.output(Slot.c)
-    var product = Product<V>(
-        a: call.input(Slot.a), b: call.input(Slot.b), c: c, partial: c, packed: UnsafePointer(c),
-        bias: optional(Slot.bias).map { UnsafePointer($0) }, saved: optional(Slot.saved).map { UnsafePointer($0) },
-        columnSums: optional(Slot.columnSums), rows: call.integer(Slot.rows), firstColumn: (shape >> 40) * flags.vectors * V.lanes,
-        columns: call.integer(Slot.columns),
-        depth: call.integer(Slot.depth), aRow: call.integer(Slot.aRow), aColumn: call.integer(Slot.aColumn),
-        bRow: call.integer(Slot.bRow), bColumn: call.integer(Slot.bColumn), cRow: call.integer(Slot.cRow),
-        partialRow: flags.has(MatrixMultiplyFlags.partialInWorkspace)
-            ? call.integer(Slot.columns) : call.integer(Slot.cRow),
-        savedRow: call.integer(Slot.savedRow), blockLength: call.integer(Slot.blockLength), flags: flags,
-        scratch: scratch.unsafelyUnwrapped, call: call)
-    if flags.has(MatrixMultiplyFlags.gatheredB) { product.space = call.input(Slot.space) }
-    let rows = shape & 0xf_ffff
-    let columns = shape >> 20 & 0xf_ffff
-    if counts == 1 | 1 << 24 | 1 << 48 && end - begin == 1 && !flags.needsWorkspace {
+    var product = Product<V>(call, flags, scratch.unsafelyUnwrapped)
+    if call.integer(Slot.pieceCounts) == 1 | 1 << 24 | 1 << 48 && end - begin == 1 && !flags.needsWorkspace {
         // One matrix in one piece, as most small products are.
         if call.integer(Slot.aBatch) | call.integer(Slot.bBatch) | call.integer(Slot.cBatch) == 0 {
             multiplyBlock(product, 0, product.rows, 0, product.columns)
             return
         }
     }
-    let down = counts & 0xff_ffff
-    let across = counts >> 24 & 0xff_ffff
-    let together = counts >> 48
-    let batchCount = flags.batchCount
-    if flags.has(MatrixMultiplyFlags.streamB) && batchCount == 1 {
-        multiplyRowPieces(product, columns, begin, end)
+    if flags.has(MatrixMultiplyFlags.streamB) && flags.batchCount == 1 {
+        multiplyRowPieces(product, call.integer(Slot.pieceShape) >> 20 & 0xf_ffff, begin, end)
         return
     }
-    for piece in begin..<end {
-        let group = piece / (down * across)
-        let rest = piece - group * down * across
-        let column = product.firstColumn + rest / down * columns
-        let row = rest % down * rows
-        let firstMatrix = group * together
-        let lastMatrix = firstMatrix + together < batchCount ? firstMatrix + together : batchCount
-        for matrix in firstMatrix..<lastMatrix {
-            product.move(to: matrix)
-            multiplyBlock(
-                product, row, row + rows < product.rows ? row + rows : product.rows, column,
-                column + columns < product.columns ? column + columns : product.columns)
-        }
-    }
+    product.forEachBlock(begin, end) { multiplyBlock($0, $1, $2, $3, $4) }
 }
 
 extension MatrixMultiplyFlags {
@@ -127,6 +96,55 @@ extension MatrixMultiplyFlags {
 }
 
 extension Product {
+    @inline(__always)
+    init(_ call: Arguments, _ flags: MatrixMultiplyFlags, _ scratch: UnsafeMutableRawPointer) {
+        typealias Slot = MatrixMultiplySlot
+        typealias Scalars = UnsafeMutablePointer<V.Scalar>
+        func optional(_ slot: Int) -> Scalars? {
+            call.call.pointee.pointers[slot]?.assumingMemoryBound(to: V.Scalar.self)
+        }
+        let c: Scalars = call.output(Slot.c)
+        self.init(
+            a: call.input(Slot.a), b: call.input(Slot.b), c: c, partial: c, packed: UnsafePointer(c),
+            bias: optional(Slot.bias).map { UnsafePointer($0) }, saved: optional(Slot.saved).map { UnsafePointer($0) },
+            columnSums: optional(Slot.columnSums), rows: call.integer(Slot.rows),
+            firstColumn: (call.integer(Slot.pieceShape) >> 40) * flags.vectors * V.lanes, columns: call.integer(Slot.columns),
+            depth: call.integer(Slot.depth), aRow: call.integer(Slot.aRow), aColumn: call.integer(Slot.aColumn),
+            bRow: call.integer(Slot.bRow), bColumn: call.integer(Slot.bColumn), cRow: call.integer(Slot.cRow),
+            partialRow: flags.has(MatrixMultiplyFlags.partialInWorkspace)
+                ? call.integer(Slot.columns) : call.integer(Slot.cRow),
+            savedRow: call.integer(Slot.savedRow), blockLength: call.integer(Slot.blockLength), flags: flags,
+            scratch: scratch, call: call)
+        if flags.has(MatrixMultiplyFlags.gatheredB) { space = call.input(Slot.space) }
+    }
+
+    /// Hands over the blocks of pieces: the product at their matrix, first and end row, first and end column.
+    @inline(__always)
+    mutating func forEachBlock(_ begin: Int, _ end: Int, _ multiply: (Product, Int, Int, Int, Int) -> Void) {
+        let shape = call.integer(MatrixMultiplySlot.pieceShape)
+        let counts = call.integer(MatrixMultiplySlot.pieceCounts)
+        let pieceRows = shape & 0xf_ffff
+        let pieceColumns = shape >> 20 & 0xf_ffff
+        let down = counts & 0xff_ffff
+        let across = counts >> 24 & 0xff_ffff
+        let together = counts >> 48
+        let batchCount = flags.batchCount
+        for piece in begin..<end {
+            let group = piece / (down * across)
+            let rest = piece - group * down * across
+            let column = firstColumn + rest / down * pieceColumns
+            let row = rest % down * pieceRows
+            let firstMatrix = group * together
+            let lastMatrix = firstMatrix + together < batchCount ? firstMatrix + together : batchCount
+            for matrix in firstMatrix..<lastMatrix {
+                move(to: matrix)
+                multiply(
+                    self, row, row + pieceRows < rows ? row + pieceRows : rows, column,
+                    column + pieceColumns < columns ? column + pieceColumns : columns)
+            }
+        }
+    }
+
     /// Sets the pointers to the first elements of a matrix of the batch.
     @inline(__always)
     fileprivate mutating func move(to matrix: Int) {

@@ -1,7 +1,6 @@
 // Kinds that the host program registers beside the library's own: layers, losses, metrics, schedules and
 // optimizers, each group with a registry of its own.
 
-import Glibc
 import Tensors
 
 /// What every kind says of itself.
@@ -32,16 +31,13 @@ public struct CatalogKind<Made>: NamedKind {
 /// The registered kinds of a group, for as long as the process lives.
 public final class Registry<Kind: NamedKind>: @unchecked Sendable {
     private var kinds: [Kind] = []
-    private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
 
-    public init() { pthread_mutex_init(mutex, nil) }
-
-    deinit { mutex.deallocate() }
+    public init() {}
 
     /// - taken: the library's own kinds.
     public func add(_ kind: Kind, taken: [String]) throws(ChainruleError) {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
+        ProcessLock.lock()
+        defer { ProcessLock.unlock() }
         guard !taken.contains(kind.kind), !kinds.contains(where: { $0.kind == kind.kind }) else {
             throw ChainruleError(.invalidArgument, "argument kind", expected: "a kind that is free", got: "\"\(kind.kind)\"")
         }
@@ -49,8 +45,8 @@ public final class Registry<Kind: NamedKind>: @unchecked Sendable {
     }
 
     public var all: [Kind] {
-        pthread_mutex_lock(mutex)
-        defer { pthread_mutex_unlock(mutex) }
+        ProcessLock.lock()
+        defer { ProcessLock.unlock() }
         return kinds
     }
 

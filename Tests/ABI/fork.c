@@ -132,6 +132,36 @@ static void fork_while_training(void) {
   pthread_join(thread, NULL);
 }
 
+/* What a process has once: kinds, and the texts that name them. */
+static void *name_without_end(void *unused) {
+  (void)unused;
+  while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST)) CHECK(chainrule_catalog_kind(CHAINRULE_LOSSES, 3) != NULL);
+  return NULL;
+}
+
+static void fork_while_naming(void) {
+  pthread_t thread;
+  int i;
+  stop = 0;
+  chainrule_model_free(test_mlp(CHAINRULE_FLOAT32, 3, FEATURES, 8, 10, "relu"));
+  REQUIRE(pthread_create(&thread, NULL, name_without_end, NULL) == 0);
+  for (i = 0; i < 200 && !test_case_failures; i++) {
+    pid_t child;
+    usleep((useconds_t)(i * 7));
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+      chainrule_model *model;
+      alarm(30);
+      model = test_mlp(CHAINRULE_FLOAT32, 3, FEATURES, 8, 10, "relu");
+      _exit(model && chainrule_catalog_kind(CHAINRULE_LOSSES, i % 3) ? 0 : 1);
+    }
+    CHECK_EQUAL(child_answers(child), 0);
+  }
+  __atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
+  pthread_join(thread, NULL);
+}
+
 static int32_t fork_in_callback(void *user, const chainrule_progress *progress) {
   pid_t child;
   (void)progress;
@@ -164,6 +194,7 @@ int main(void) {
   RUN(child_works);
   RUN(grandchild_works);
   RUN(fork_while_training);
+  RUN(fork_while_naming);
   RUN(fork_from_a_callback);
   return test_finish();
 }

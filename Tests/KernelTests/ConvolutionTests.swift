@@ -69,6 +69,11 @@ import Testing
         add([4, 9], [2, 3], 1, 2, 3) { $0.groups = 2; $0.channels = 1; $0.outputs = 1; $0.mode = .reflect }
         add([4, 6], [3, 3], 1, 1, 1) { $0.channels = 40; $0.outputs = 13 }
         add([2, 3], [3, 3], 1, 1, 1) { $0.channels = 70; $0.outputs = 2 }
+        // Multiplied as they lie: several vectors of outputs, several pieces, and their planes in part.
+        add([20, 31], [5, 3], 1, 1, 2) { $0.channels = 3; $0.outputs = 37 }
+        add([40, 33], [7, 7], 2, 1, 3) { $0.channels = 3; $0.outputs = 16 }
+        add([30, 40], [2, 2], 3) { $0.groups = 2; $0.channels = 3; $0.outputs = 16; $0.mode = .circular }
+        add([5, 12, 11], [2, 3, 3], 1, 1, 1) { $0.channels = 2; $0.outputs = 17 }
         return list
     }()
 
@@ -245,7 +250,9 @@ import Testing
         problem.biasOfRows = true
         problem.gathersB = true
         var first: [Bool: [T]] = [:]
-        for set in everyLevel {
+        let ways = g.fitsDirect(outputs: m) ? [false, true] : [false]
+        for (set, isDirect) in everyLevel.flatMap({ set in ways.map { (set, $0) } }) {
+            problem.isDirect = isDirect
             for wanted in [nil, 1, 7] {
                 let result = GuardedArray([T](repeating: .nan, count: expected.count))
                 let plan = MatrixMultiplyPlan(problem, kernels: set, pieces: wanted)
@@ -266,7 +273,7 @@ import Testing
                     withUnsafePointer(to: call) { call in withFreshScratch { set[step.kernel](call, 0, step.pieces, $0) } }
                 }
                 let got = result.array(T.self)
-                expectClose(got, expected, factor: Double(g.depth), "\(one) \(set.level)")
+                expectClose(got, expected, factor: Double(g.depth), "\(one) \(set.level)\(isDirect ? ", direct" : "")")
                 #expect(result.isIntactInFront)
                 if let earlier = first[set.level == .baseline] { #expect(earlier == got, "other bits at \(set.level): \(one)") }
                 first[set.level == .baseline] = got

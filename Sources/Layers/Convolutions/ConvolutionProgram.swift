@@ -16,7 +16,8 @@ extension Program {
                 m: space.samples, n: outputs, k: space.depth, a: image, b: weights, transposeB: true, into: result, bias: bias)
             return
         }
-        if space.isDepthwise(isDouble: isDouble) {
+        let isDirect = !isDouble && space.suitsDirect(outputs: outputs)
+        if !isDirect && space.isDepthwise(isDouble: isDouble) {
             var operands = [
                 Operand(0, image, .read), Operand(1, weights, .read), Operand(2, result, .write), Operand(3, table(space), .read),
             ]
@@ -34,6 +35,7 @@ extension Program {
         problem.bBatchStride = space.channels * space.imageCount
         problem.biasOfRows = true
         problem.gathersB = !space.isPointwise || space.groups > 1
+        problem.isDirect = isDirect
         if takesWinograd(space, outputs: outputs) {
             problem.winogradTiles = space.samples * space.tilesDown * space.tilesAcross
         }
