@@ -4,9 +4,11 @@ import PackageDescription
 // A module imports only those it names here: the compiler enforces it (see Makefile, IMPORT_CHECK).
 // The kernels are compiled once per CPU level from the same sources: KernelsAVX2 and KernelsAVX512
 // are links to Kernels. On another architecture the baseline build serves alone. With CHAINRULE_BUILD=quick in
-// the environment so it does here, and nothing is optimised: a debug build of a minute, to try things with.
+// the environment so it does here, and nothing is optimised: a debug build of a minute, to try things with. With
+// CHAINRULE_BUILD=avx2 there is no AVX-512, for tests on a machine that has none.
 
-let isQuick = Context.environment["CHAINRULE_BUILD"] == "quick"
+let build = Context.environment["CHAINRULE_BUILD"]
+let isQuick = build == "quick"
 
 typealias Level = (module: String, flags: [String], define: String)
 #if arch(x86_64)
@@ -15,7 +17,7 @@ let baseline: [Level] = [("Kernels", ["-Osize"], "BASELINE")]
 let vectorLevels: [Level] = [
     ("KernelsAVX2", ["-Xcc", "-march=x86-64-v3"], "AVX2"),
     ("KernelsAVX512", ["-Xcc", "-march=x86-64-v4"], "AVX512"),
-]
+].filter { build != "avx2" || $0.define == "AVX2" }
 #else
 let baseline: [Level] = [("Kernels", [], "BASELINE")]
 let vectorLevels: [Level] = []
@@ -41,7 +43,7 @@ let kernelTargets: [Target] = levels.map { level in
 }
 
 // Products of bfloat16, which some CPUs of the level AVX-512 multiply in pairs.
-let pairTargets: [Target] = levels.count == 1 ? [] : [
+let pairTargets: [Target] = levels.count < 3 ? [] : [
     .target(
         name: "KernelsBF16", dependencies: ["KernelInterface", "CPUFeatures"],
         swiftSettings: [
@@ -81,7 +83,7 @@ let package = Package(
         .target(
             name: "KernelDispatch",
             dependencies: ["KernelInterface", "CPUFeatures"] + (kernelTargets + pairTargets).map { .byName(name: $0.name) },
-            swiftSettings: core + (levels.count > 1 ? [.define("VECTOR_LEVELS")] : [])),
+            swiftSettings: core + levels.dropFirst().map { .define("LEVEL_" + $0.define) }),
         .testTarget(name: "KernelTests", dependencies: ["KernelDispatch", "KernelInterface"]),
         .testTarget(name: "GraphTests", dependencies: ["Graph", "Layers", "KernelDispatch", "Tensors"]),
         .testTarget(name: "CheckpointTests", dependencies: ["Checkpoints", "Graph", "Tensors"]),

@@ -5,8 +5,10 @@ import CPUFeatures
 import Glibc
 import KernelInterface
 import Kernels
-#if VECTOR_LEVELS
+#if LEVEL_AVX2
 import KernelsAVX2
+#endif
+#if LEVEL_AVX512
 import KernelsAVX512
 import KernelsBF16
 #endif
@@ -24,8 +26,10 @@ public enum CPULevel: Int, CaseIterable, Sendable {
 
     /// The highest level that this CPU and the operating system support, of those that were built.
     public static var highest: CPULevel {
-        #if VECTOR_LEVELS
+        #if LEVEL_AVX512
         CPULevel(rawValue: Int(cr_cpu_level())) ?? .baseline
+        #elseif LEVEL_AVX2
+        cr_cpu_level() > 0 ? .avx2 : .baseline
         #else
         .baseline
         #endif
@@ -42,26 +46,26 @@ public struct KernelSet: Sendable {
     /// - pairs: with what AVX-512 BF16 adds to the level AVX-512, where the CPU has it.
     public init(level: CPULevel, pairs: Bool = true) {
         self.level = level
-        #if VECTOR_LEVELS
-        multipliesPairs = pairs && level == .avx512 && cr_has_bfloat16() != 0 && KernelsBF16.addsInTurn()
         switch level {
-        case .baseline:
-            tileSizes = Kernels.tileSizes
-            kernels = KernelName.allCases.map { Kernels.kernel($0) }
-        case .avx2:
-            tileSizes = KernelsAVX2.tileSizes
-            kernels = KernelName.allCases.map { KernelsAVX2.kernel($0) }
+        #if LEVEL_AVX512
         case .avx512:
+            multipliesPairs = pairs && cr_has_bfloat16() != 0 && KernelsBF16.addsInTurn()
             tileSizes = KernelsAVX512.tileSizes
             kernels = KernelName.allCases.map { name in
                 KernelsBF16.kernel(name) ?? KernelsAVX512.kernel(name) ?? KernelsAVX2.kernel(name)
             }
-        }
-        #else
-        multipliesPairs = false
-        tileSizes = Kernels.tileSizes
-        kernels = KernelName.allCases.map { Kernels.kernel($0) }
         #endif
+        #if LEVEL_AVX2
+        case .avx2:
+            multipliesPairs = false
+            tileSizes = KernelsAVX2.tileSizes
+            kernels = KernelName.allCases.map { KernelsAVX2.kernel($0) }
+        #endif
+        default:
+            multipliesPairs = false
+            tileSizes = Kernels.tileSizes
+            kernels = KernelName.allCases.map { Kernels.kernel($0) }
+        }
     }
 
     /// Whether convolutions may take Winograd's algorithm.

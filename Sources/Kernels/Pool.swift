@@ -50,6 +50,7 @@ private func poolPairs<V: KernelMath>(_: V.Type, _ call: Arguments, _ planes: Ra
     let g = call.input(2, PoolSpace.self).pointee
     let divisor = V(repeating: V.Scalar(g.divisor == 0 ? 4 : g.divisor))
     let width = g.positions[2]
+    let end = call.input(0, V.Scalar.self) + call.integer(0) * g.imageCount
     for plane in planes {
         let image = call.input(0, V.Scalar.self) + plane * g.imageCount
         var result = call.output(1, V.Scalar.self) + plane * g.positionCount
@@ -59,7 +60,7 @@ private func poolPairs<V: KernelMath>(_: V.Type, _ call: Arguments, _ planes: Ra
                 var x = 0
                 while x < width {
                     let n = min(V.lanes, width - x)
-                    let pairs = PoolPairs<V>(upper + 2 * x, upper + (2 * x + g.image[2]), n)
+                    let pairs = PoolPairs<V>(upper + 2 * x, upper + (2 * x + g.image[2]), n, end: end)
                     let value =
                         isMaximum
                         ? V.larger(V.larger(V.larger(pairs.a, pairs.b), pairs.c), pairs.d)
@@ -79,16 +80,23 @@ struct PoolPairs<V: KernelMath> {
     let b: V
     let c: V
     let d: V
-    @inline(__always) init(_ upper: UnsafePointer<V.Scalar>, _ lower: UnsafePointer<V.Scalar>, _ n: Int) {
-        let first = min(V.lanes, 2 * n)
-        let second = 2 * n - first
-        // The loads that begin one element later end where the others do.
-        let secondOdd = second == 0 ? 0 : second - 1
-        let firstOdd = second == 0 ? first - 1 : first
-        a = V.evens(V.load(upper, first), V.load(upper + first, second))
-        b = V.evens(V.load(upper + 1, firstOdd), V.load(upper + (first + 1), secondOdd))
-        c = V.evens(V.load(lower, first), V.load(lower + first, second))
-        d = V.evens(V.load(lower + 1, firstOdd), V.load(lower + (first + 1), secondOdd))
+    /// - end: of what may be read.
+    @inline(__always) init(
+        _ upper: UnsafePointer<V.Scalar>, _ lower: UnsafePointer<V.Scalar>, _ n: Int, end: UnsafePointer<V.Scalar>
+    ) {
+        let rows: (V, V, V, V)
+        if end - lower >= 2 * V.lanes {
+            // Whole vectors, whatever lies behind the windows: masks would take longer than all the rest.
+            rows = (V.load(upper), V.load(upper + V.lanes), V.load(lower), V.load(lower + V.lanes))
+        } else {
+            let first = min(V.lanes, 2 * n)
+            let second = 2 * n - first
+            rows = (V.load(upper, first), V.load(upper + first, second), V.load(lower, first), V.load(lower + first, second))
+        }
+        a = V.evens(rows.0, rows.1)
+        b = V.odds(rows.0, rows.1)
+        c = V.evens(rows.2, rows.3)
+        d = V.odds(rows.2, rows.3)
     }
 }
 

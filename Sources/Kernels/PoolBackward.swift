@@ -30,7 +30,9 @@ private func poolBackward<V: KernelMath>(_: V.Type, _ call: Arguments, _ begin: 
         let dx = call.output(4, V.Scalar.self) + plane * g.imageCount
         let dy = call.input(1, V.Scalar.self) + plane * g.positionCount
         switch (g.isPairs, isMaximum) {
-        case (true, true): maximumPairs(V.self, g, call.input(0, V.Scalar.self) + plane * g.imageCount, dy, dx)
+        case (true, true):
+            let images = call.input(0, V.Scalar.self)
+            maximumPairs(V.self, g, images + plane * g.imageCount, dy, dx, end: images + call.integer(0) * g.imageCount)
         case (true, false): averagePairs(V.self, g, dy, dx)
         case (false, true): maxima(V.self, g, call.input(3, Int.self), call.input(0, V.Scalar.self) + plane * g.imageCount, dy, dx)
         case (false, false): averages(g, call.input(3, Int.self), dy, dx)
@@ -40,7 +42,8 @@ private func poolBackward<V: KernelMath>(_: V.Type, _ call: Arguments, _ begin: 
 
 @inline(__always)
 private func maximumPairs<V: KernelMath>(
-    _: V.Type, _ g: PoolSpace, _ image: UnsafePointer<V.Scalar>, _ dy: UnsafePointer<V.Scalar>, _ dx: UnsafeMutablePointer<V.Scalar>
+    _: V.Type, _ g: PoolSpace, _ image: UnsafePointer<V.Scalar>, _ dy: UnsafePointer<V.Scalar>, _ dx: UnsafeMutablePointer<V.Scalar>,
+    end: UnsafePointer<V.Scalar>
 ) {
     var dy = dy
     for z in 0..<g.positions[0] {
@@ -50,7 +53,7 @@ private func maximumPairs<V: KernelMath>(
             while x < g.positions[2] {
                 let n = min(V.lanes, g.positions[2] - x)
                 let place = row + 2 * x
-                let pairs = PoolPairs<V>(image + place, image + (place + g.image[2]), n)
+                let pairs = PoolPairs<V>(image + place, image + (place + g.image[2]), n, end: end)
                 let gradient = V.load(dy + x, n)
                 let second = (pairs.b .> pairs.a) .| (pairs.b .!= pairs.b)
                 let two = V.choose(second, pairs.b, pairs.a)

@@ -10,6 +10,7 @@
 // maskSequence: y = x, and 0 behind each sample's end. x and y are [batch][time][columns].
 //   pointers  0 x  1 lengths  2 y      integers  0 batch * time  1 time  2 columns  3 rows per piece
 
+import CPUFeatures
 import KernelInterface
 
 private typealias Slot = RecurrentSlot
@@ -186,9 +187,12 @@ private struct Forward<V: KernelMath>: RecurrentRun {
                     state: UnsafePointer(own), cell: cells + row &* hidden, kept: kept.map { $0 + place &* hidden })
                 let result = hasProjection ? full + row &* hidden : own
                 let copy = !hasProjection ? target : kept.map { $0 + (sizes.batch &* time &+ place) &* hidden }
+                // The next sample's x lies far behind this one's, where the CPU's own prefetching doesn't look.
+                let next = UnsafePointer(one.gates + time &* gates)
                 var j = 0
                 while j < hidden {
                     let n = min(V.lanes, hidden &- j)
+                    for gate in 0..<U.gateCount { cr_prefetch(next + (gate &* hidden &+ j)) }
                     let h = U.value(one, j, n)
                     setPart(result + j, n, h)
                     if let copy { setPart(copy + j, n, h) }
