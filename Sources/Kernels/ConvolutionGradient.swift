@@ -106,7 +106,7 @@ private func convolutionScatter<V: KernelMath>(
     let columnsOfBlock = min(g.positionCount, 1024 / MemoryLayout<V.Scalar>.stride)
     let stride = (columnsOfBlock + V.lanes - 1) / V.lanes * V.lanes
     var rowsOfBlock = room(V.self) / stride
-    if rowsOfBlock > g.kernel[2] { rowsOfBlock -= rowsOfBlock % g.kernel[2] }
+    if rowsOfBlock > g.kernel[2] { rowsOfBlock -= rowsOfBlock % (rowsOfBlock > g.taps ? g.taps : g.kernel[2]) }
     let isFar = g.positionCount * MemoryLayout<V.Scalar>.stride >= 4096
     let others = MatrixMultiplyFlags.packA | (isFar ? MatrixMultiplyFlags.localB : 0)
     var column = 0

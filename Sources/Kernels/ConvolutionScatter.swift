@@ -1,6 +1,7 @@
 // From the matrix of a convolution back to the image: rows of such a matrix are added to the elements that they would have
 // been read from (ConvolutionGather.swift).
 
+import CPUFeatures
 import KernelInterface
 
 /// Adds rows `row..<row+rows` and columns `column..<column+columns` of one group's matrix, at `from` with
@@ -11,6 +12,14 @@ func scatterColumns<V: KernelMath>(
     column: Int, columns: Int, from: UnsafePointer<V.Scalar>, rowStride: Int
 ) {
     let g = space.pointee
+    #if !BASELINE
+    if V.self == FloatVector.self && g.fetchesRows && row % g.taps == 0 && rows % g.taps == 0 && columns == g.positionCount {
+        fetchRows(
+            g, UnsafeMutableRawPointer(image + row / g.taps * g.imageCount).assumingMemoryBound(to: Float.self),
+            channels: rows / g.taps, UnsafeRawPointer(from).assumingMemoryBound(to: Float.self), rowStride)
+        return
+    }
+    #endif
     let end = column + columns
     var column = column
     var source = from
@@ -22,6 +31,46 @@ func scatterColumns<V: KernelMath>(
         source += count
     }
 }
+
+#if !BASELINE
+extension ConvolutionSpace {
+    /// Rows of an image are at most a vector, and of positions too: one dimension or two, no strides, zeros around.
+    fileprivate var fetchesRows: Bool {
+        image[2] <= FloatVector.lanes && positions[2] <= FloatVector.lanes && image[0] == 1 && positions[0] == 1 && kernel[0] == 1
+            && padding[0] == 0 && !hasStride && mode == 0 && kernel[2] <= 16
+    }
+}
+
+/// A row of the image fetches what every tap sends it: short rows take long to add to what has just been stored.
+@inline(never)
+private func fetchRows(
+    _ g: ConvolutionSpace, _ image: UnsafeMutablePointer<Float>, channels: Int, _ from: UnsafePointer<Float>, _ rowStride: Int
+) {
+    let width = g.positions[2]
+    var target = image
+    var taps = from
+    for _ in 0..<channels {
+        for row in 0..<g.image[1] {
+            var sum = FloatVector.load(target, g.image[2])
+            for x in 0..<g.kernel[2] {
+                // Lane i is sent something by position i + shift, if there is one.
+                let shift = g.padding[2] - x * g.dilation[2]
+                let low = max(0, -shift)
+                let end = min(g.image[2], width - shift)
+                if low >= end { continue }
+                for y in 0..<g.kernel[1] {
+                    let line = row + g.padding[1] - y * g.dilation[1]
+                    if line < 0 || line >= g.positions[1] { continue }
+                    sum += cr_load_between_floats(taps + ((y * g.kernel[2] + x) * rowStride + line * width + shift), low, end)
+                }
+            }
+            sum.store(target, g.image[2])
+            target += g.image[2]
+        }
+        taps += g.taps * rowStride
+    }
+}
+#endif
 
 /// Taps that read the same row of the image at neighbouring places are not added one after the other: each
 /// would wait until the one before is stored. So the innermost tap is the outer loop, if rows of taps are whole.

@@ -37,6 +37,9 @@ extension PaddedPlanes {
             g, channels: 1, rows: g.positions[1], offsets: scratch.assumingMemoryBound(to: Int.self),
             elements: (scratch + DepthwisePlane.mostTaps * 8).assumingMemoryBound(to: V.Scalar.self))
     }
+
+    /// What a tap reads of the first position.
+    @inline(__always) fileprivate func tap(_ t: Int) -> UnsafePointer<V.Scalar> { UnsafePointer(elements) + offsets[t] }
 }
 
 /// The taps' sums of four vectors `down` apart: as many as hide the latency of an FMA.
@@ -130,41 +133,58 @@ private func depthwiseWeights<V: KernelMath>(
             plane.fill(g, call.input(1, V.Scalar.self) + matrix * g.imageCount, row: 0)
             for output in 0..<m {
                 let dy = call.input(0, V.Scalar.self) + (matrix * m + output) * g.positionCount
-                for t in 0..<g.taps {
-                    let sum = tapSum(g, plane, dy, UnsafePointer(plane.elements) + plane.offsets[t])
-                    let place = output * g.taps + t
-                    result[place] = sample == firstSample ? sum : result[place] + sum
+                var t = 0
+                while t < g.taps {
+                    // At the end some twice, which takes no longer.
+                    let last = g.taps - 1
+                    let sums = tapSums(
+                        g, plane, dy, plane.tap(t), plane.tap(min(t + 1, last)), plane.tap(min(t + 2, last)))
+                    for i in 0..<min(3, g.taps - t) {
+                        let place = output * g.taps + t + i
+                        result[place] = sample == firstSample ? sums[i] : result[place] + sums[i]
+                    }
+                    t += 3
                 }
             }
         }
     }
 }
 
-/// The sum over positions of dy times what one tap reads.
+/// The sums over positions of dy times what each of three taps reads: one chain of FMAs would wait for itself.
 @inline(__always)
-private func tapSum<V: KernelMath>(
-    _ g: ConvolutionSpace, _ plane: PaddedPlanes<V>, _ dy: UnsafePointer<V.Scalar>, _ source: UnsafePointer<V.Scalar>
-) -> V.Scalar {
+private func tapSums<V: KernelMath>(
+    _ g: ConvolutionSpace, _ plane: PaddedPlanes<V>, _ dy: UnsafePointer<V.Scalar>, _ a: UnsafePointer<V.Scalar>,
+    _ b: UnsafePointer<V.Scalar>, _ c: UnsafePointer<V.Scalar>
+) -> InlineArray<3, V.Scalar> {
     let width = g.positions[2]
     var dy = dy
-    var sum = V.zero
-    var other = V.zero
+    var sums = (V.zero, V.zero, V.zero)
+    var others = (V.zero, V.zero, V.zero)
     for z in 0..<g.positions[0] {
         for y in 0..<g.positions[1] {
-            let p = source + z * plane.deep + y * plane.down
+            let row = z * plane.deep + y * plane.down
             var x = 0
             while x + 2 * V.lanes <= width {
-                sum = V.fma(V.load(dy + x), V.load(p + x), sum)
-                other = V.fma(V.load(dy + (x + V.lanes)), V.load(p + (x + V.lanes)), other)
+                var v = V.load(dy + x)
+                sums.0 = V.fma(v, V.load(a + row + x), sums.0)
+                sums.1 = V.fma(v, V.load(b + row + x), sums.1)
+                sums.2 = V.fma(v, V.load(c + row + x), sums.2)
+                v = V.load(dy + (x + V.lanes))
+                others.0 = V.fma(v, V.load(a + row + (x + V.lanes)), others.0)
+                others.1 = V.fma(v, V.load(b + row + (x + V.lanes)), others.1)
+                others.2 = V.fma(v, V.load(c + row + (x + V.lanes)), others.2)
                 x += 2 * V.lanes
             }
             while x < width {
                 let count = min(V.lanes, width - x)
-                sum = V.fma(V.load(dy + x, count), V.load(p + x, count), sum)
+                let v = V.load(dy + x, count)
+                sums.0 = V.fma(v, V.load(a + row + x, count), sums.0)
+                sums.1 = V.fma(v, V.load(b + row + x, count), sums.1)
+                sums.2 = V.fma(v, V.load(c + row + x, count), sums.2)
                 x += count
             }
             dy += width
         }
     }
-    return (sum + other).laneSum
+    return [(sums.0 + others.0).laneSum, (sums.1 + others.1).laneSum, (sums.2 + others.2).laneSum]
 }

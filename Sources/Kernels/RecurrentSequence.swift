@@ -192,7 +192,9 @@ private struct Forward<V: KernelMath>: RecurrentRun {
                 var j = 0
                 while j < hidden {
                     let n = min(V.lanes, hidden &- j)
+                    #if !BASELINE
                     for gate in 0..<U.gateCount { cr_prefetch(next + (gate &* hidden &+ j)) }
+                    #endif
                     let h = U.value(one, j, n)
                     setPart(result + j, n, h)
                     if let copy { setPart(copy + j, n, h) }

@@ -86,6 +86,24 @@ CR_INLINE cr_floats cr_load_floats(const float *p, long n) {
 #endif
 }
 
+#if defined(__AVX2__)
+/* Elements low to end - 1 of those at p, zero before and behind them; memory there is not touched. */
+CR_INLINE cr_floats cr_load_between_floats(const float *p, long low, long end) {
+#if defined(__AVX512F__)
+  return (cr_floats)_mm512_maskz_loadu_ps((__mmask16)((1u << end) - (1u << low)), p);
+#else
+  const __m256i first = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7), second = _mm256_add_epi32(first, _mm256_set1_epi32(8));
+  const __m256i from = _mm256_set1_epi32((int)low - 1), to = _mm256_set1_epi32((int)end);
+  __m256 a = _mm256_maskload_ps(p, _mm256_and_si256(_mm256_cmpgt_epi32(first, from), _mm256_cmpgt_epi32(to, first)));
+  __m256 b = _mm256_maskload_ps(p + 8, _mm256_and_si256(_mm256_cmpgt_epi32(second, from), _mm256_cmpgt_epi32(to, second)));
+  cr_floats r;
+  __builtin_memcpy(&r, &a, 32);
+  __builtin_memcpy((char *)&r + 32, &b, 32);
+  return r;
+#endif
+}
+#endif
+
 CR_INLINE void cr_store_floats(float *p, cr_floats v, long n) {
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
