@@ -1,8 +1,8 @@
 // A convolution of few channels to enough outputs to fill vectors, without its matrix: gathering that would take longer
-// than multiplying by it. A tile is some positions side by side, as many as registers hold, times a vector of outputs; each
-// tap of each channel costs one load of weights, packed [tap][output], and for each position an element of the image,
-// which is read where it lies or, with padding and strides, from a copy in scratch (PaddedPlanes.swift). Tiles are kept in
-// scratch and turned round on the way to the result.
+// than multiplying by it. A tile is up to 6 (AVX-512: 8) positions side by side times a vector of outputs; each tap of each
+// channel costs one load of weights, packed [tap][output], and for each position an element of the image, which is read
+// where it lies or, with padding and strides, from a copy in scratch (PaddedPlanes.swift). Tiles are kept in scratch and
+// turned round on the way to the result.
 //
 // An element is the same chain of FMAs over channels and taps as with gathered columns (the depth is one block of k).
 
@@ -110,15 +110,19 @@ private struct DirectConvolution {
             let line = column / width
             let x = column - line * width
             let z = line / g.positions[1]
-            let run = min(width - x, endColumn - column)
+            var run = min(width - x, endColumn - column)
             var source = image + (z * deep + (line - z * g.positions[1] - firstLine) * down + x)
-            let heights = StripHeights(rows: run)
-            for strip in 0..<heights.count {
-                runDirect(source, UnsafePointer(planes.offsets), weights, depth, target, positions: heights[strip])
-                source += heights[strip]
-                target += heights[strip] * V.lanes
-            }
             column += run
+            // Tiles as equal as possible.
+            var left = (run + mostPositions - 1) / mostPositions
+            while left > 0 {
+                let count = run / left
+                runDirect(source, UnsafePointer(planes.offsets), weights, depth, target, positions: count)
+                source += count
+                target += count * V.lanes
+                run -= count
+                left -= 1
+            }
         }
     }
 
@@ -147,8 +151,14 @@ private struct DirectConvolution {
     }
 }
 
-/// A tile: R positions side by side, a vector of outputs each. (Generic, since the compiler makes a function of a longer
-/// array's filling where it knows the vector.)
+/// Of a tile. The compiler makes a function of an array's filling that is longer than nine vectors of AVX-512.
+#if AVX512
+private let mostPositions = 8
+#else
+private let mostPositions = 6
+#endif
+
+/// A tile: R positions side by side, a vector of outputs each.
 private enum DirectTile<let R: Int, T: KernelMath> {
     @inline(never)
     static func run(
@@ -180,10 +190,6 @@ private func runDirect(
     #if AVX512
     case 7: DirectTile<7, V>.run(source, offsets, weights, depth, target)
     case 8: DirectTile<8, V>.run(source, offsets, weights, depth, target)
-    case 9: DirectTile<9, V>.run(source, offsets, weights, depth, target)
-    case 10: DirectTile<10, V>.run(source, offsets, weights, depth, target)
-    case 11: DirectTile<11, V>.run(source, offsets, weights, depth, target)
-    case 12: DirectTile<12, V>.run(source, offsets, weights, depth, target)
     #endif
     default: break
     }
