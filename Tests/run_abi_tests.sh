@@ -51,7 +51,7 @@ case $sanitizer in
     compiler=$(beside_swift)/clang
     words+=("-fsanitize=$sanitizer" -fno-omit-frame-pointer)
     library_words=("--sanitize=$sanitizer")
-    # Its compiler hands C on to clang.
+    # Swift's compiler hands C on to clang.
     undefined=(-Xcc -fsanitize=undefined -Xcc -fno-sanitize-recover=undefined)
     case $sanitizer in
       undefined) library_words=("${undefined[@]}") words+=(-fno-sanitize-recover=undefined) ;;
