@@ -24,9 +24,9 @@ func convolveDirect(_ raw: UnsafeRawPointer, _ begin: Int, _ end: Int, _ scratch
 /// What a call's pieces share: pieces of one thread come one after the other.
 private struct DirectConvolution {
     private let g: ConvolutionSpace
-    private let planes: PaddedPlanes<V>
-    /// The image serves as it is.
-    private let isInPlace: Bool
+    /// nil: the image serves as it is.
+    private let planes: PaddedPlanes<V>?
+    private let offsets: UnsafeMutablePointer<Int>
     private let weights: UnsafeMutablePointer<Float>
     private let tiles: UnsafeMutablePointer<Float>
     private let turned: UnsafeMutablePointer<Float>
@@ -45,16 +45,21 @@ private struct DirectConvolution {
         weights = room(DirectRoom.weights)
         tiles = room(DirectRoom.tiles)
         turned = room(DirectRoom.turned)
-        planes = PaddedPlanes<V>(
-            g, channels: g.channels, rows: g.directRows(columns: columns),
-            offsets: (scratch + DirectRoom.offsets).assumingMemoryBound(to: Int.self), elements: room(DirectRoom.planes))
-        isInPlace = g.isDense
-        deep = isInPlace ? g.image[1] * g.image[2] * g.stride[0] : planes.deep
-        down = isInPlace ? g.image[2] * g.stride[1] : planes.down
-        if isInPlace {
+        offsets = (scratch + DirectRoom.offsets).assumingMemoryBound(to: Int.self)
+        if g.isDense {
+            planes = nil
+            deep = g.image[1] * g.image[2] * g.stride[0]
+            down = g.image[2] * g.stride[1]
             fillOffsets(
                 g, channels: g.channels, channelStep: g.imageCount, plane: g.image[1] * g.image[2], line: g.image[2],
-                remainder: 0, stride: 1, planes.offsets)
+                remainder: 0, stride: 1, offsets)
+        } else {
+            let copies = PaddedPlanes<V>(
+                g, channels: g.channels, rows: g.directRows(columns: columns), offsets: offsets,
+                elements: room(DirectRoom.planes))
+            planes = copies
+            deep = copies.deep
+            down = copies.down
         }
     }
 
@@ -63,8 +68,11 @@ private struct DirectConvolution {
         packWeights(p, firstRow..<endRow)
         // Rows of positions; with several planes of them all are in scratch.
         let firstLine = g.positions[0] == 1 ? firstColumn / g.positions[2] : 0
-        if !isInPlace { planes.fill(g, p.b, row: firstLine) }
-        let image = isInPlace ? p.b + firstLine * down : UnsafePointer(planes.elements)
+        var image = p.b + firstLine * down
+        if let planes {
+            planes.fill(g, p.b, row: firstLine)
+            image = UnsafePointer(planes.elements)
+        }
         var w = UnsafePointer(weights)
         var row = firstRow
         while row < endRow {
@@ -117,7 +125,7 @@ private struct DirectConvolution {
             var left = (run + mostPositions - 1) / mostPositions
             while left > 0 {
                 let count = run / left
-                runDirect(source, UnsafePointer(planes.offsets), weights, depth, target, positions: count)
+                runDirect(source, UnsafePointer(offsets), weights, depth, target, positions: count)
                 source += count
                 target += count * V.lanes
                 run -= count

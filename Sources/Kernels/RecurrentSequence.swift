@@ -187,8 +187,10 @@ private struct Forward<V: KernelMath>: RecurrentRun {
                     state: UnsafePointer(own), cell: cells + row &* hidden, kept: kept.map { $0 + place &* hidden })
                 let result = hasProjection ? full + row &* hidden : own
                 let copy = !hasProjection ? target : kept.map { $0 + (sizes.batch &* time &+ place) &* hidden }
+                #if !BASELINE
                 // The next sample's x lies far behind this one's, where the CPU's own prefetching doesn't look.
                 let next = UnsafePointer(one.gates + time &* gates)
+                #endif
                 var j = 0
                 while j < hidden {
                     let n = min(V.lanes, hidden &- j)
