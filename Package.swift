@@ -5,7 +5,7 @@ import PackageDescription
 // The kernels are compiled once per CPU level from the same sources: KernelsAVX2 and KernelsAVX512
 // are links to Kernels. On another architecture the baseline build serves alone. With CHAINRULE_BUILD=quick in
 // the environment so it does here, and nothing is optimised: a debug build of a minute, to try things with. With
-// CHAINRULE_BUILD=avx2 there is no AVX-512, for tests on a machine that has none.
+// CHAINRULE_BUILD=avx2 there is no AVX-512, for tests under sanitizers.
 
 let build = Context.environment["CHAINRULE_BUILD"]
 let isQuick = build == "quick"
@@ -51,6 +51,9 @@ let pairTargets: [Target] = levels.count < 3 ? [] : [
         ])
 ]
 
+// KernelDispatch finds them when all is linked (KernelModules.swift), so that nobody waits for them to be compiled.
+let kernels: [Target.Dependency] = (kernelTargets + pairTargets).map { .byName(name: $0.name) }
+
 // Handles are used by one call at a time (locks see to it), so the run-time check for overlapping
 // accesses would only cost time.
 let core: [SwiftSetting] = [
@@ -82,11 +85,11 @@ let package = Package(
         .target(name: "KernelInterface", swiftSettings: [.unsafeFlags(separate)]),
         .target(
             name: "KernelDispatch",
-            dependencies: ["KernelInterface", "CPUFeatures"] + (kernelTargets + pairTargets).map { .byName(name: $0.name) },
+            dependencies: ["KernelInterface", "CPUFeatures"],
             swiftSettings: core + levels.dropFirst().map { .define("LEVEL_" + $0.define) }),
-        .testTarget(name: "KernelTests", dependencies: ["KernelDispatch", "KernelInterface"]),
-        .testTarget(name: "GraphTests", dependencies: ["Graph", "Layers", "KernelDispatch", "Tensors"]),
-        .testTarget(name: "CheckpointTests", dependencies: ["Checkpoints", "Graph", "Tensors"]),
+        .testTarget(name: "KernelTests", dependencies: ["KernelDispatch", "KernelInterface"] + kernels),
+        .testTarget(name: "GraphTests", dependencies: ["Graph", "Layers", "KernelDispatch", "Tensors"] + kernels),
+        .testTarget(name: "CheckpointTests", dependencies: ["Checkpoints", "Graph", "Tensors"] + kernels),
         .target(name: "Tensors", dependencies: ["KernelInterface"], swiftSettings: core),
         .target(name: "Layers", dependencies: ["Tensors", "KernelInterface", "KernelDispatch"], swiftSettings: coreSmall),
         .target(name: "Losses", dependencies: ["Tensors", "KernelInterface", "KernelDispatch", "Layers"], swiftSettings: coreSmall),
@@ -107,7 +110,7 @@ let package = Package(
             dependencies: [
                 "CChainrule", "Training", "Checkpoints", "Graph", "Layers", "Losses", "Optimizers", "Tensors",
                 "KernelDispatch", "CPUFeatures",
-            ],
+            ] + kernels,
             exclude: ["exports.map", "sections.ld"],
             swiftSettings: coreSmall,
             linkerSettings: [

@@ -63,8 +63,8 @@ case $sanitizer in
     if [ -z "$folder" ]; then
       scratch=build/sanitize-$sanitizer
       mkdir -p "$scratch"
-      # Kernels that this machine can't run need not be built.
-      [ "$(uname -m)" != x86_64 ] || grep -qw avx512f /proc/cpuinfo || export CHAINRULE_BUILD=avx2
+      # Kernels that this machine can't run need not be built; threads share work in the same way at each level.
+      [ "$(uname -m)" = x86_64 ] && { [ "$sanitizer" = thread ] || ! grep -qw avx512f /proc/cpuinfo; } && export CHAINRULE_BUILD=avx2
       # shellcheck disable=SC2086 # SWIFT_FLAGS is a list
       if ! "$(scripts/find_swift.sh)" build -c release "${library_words[@]}" --scratch-path "$scratch" \
         ${SWIFT_FLAGS:-} >"$scratch/build.log" 2>&1; then
@@ -125,7 +125,7 @@ export TSAN_OPTIONS=exitcode=99:allocator_may_return_null=1:die_after_fork=0:rep
 run() { # run <label> <program> <arguments>...; levels and threads are in the environment
   local label=$1 name=$2 status log
   shift 2
-  log=$binaries/$name.output
+  log=$binaries/$name.${label//\//-}.output
   if [ ! -x "$binaries/$name" ]; then
     sed 's/^/# /' "$binaries/$name.log" | head -n 20
     report "$label $name" "does not compile"
@@ -142,6 +142,25 @@ run() { # run <label> <program> <arguments>...; levels and threads are in the en
     report "$label $name ends" "$(explain "$status"), $(grep -E '^# crashed' "$log" | tail -n 1)"
   fi
 }
+# Two programs at a time, the lines of each in one piece.
+running=0
+begin() { # begin <level> <threads> <label> <program>
+  local lines=$binaries/$4.${3//\//-}.lines
+  if [ $running = 2 ]; then wait -n; else running=$((running + 1)); fi
+  all_lines+=("$lines")
+  {
+    # shellcheck disable=SC2046 # arguments are a list
+    cpu_and_threads "$1" "$2" run "$3" "$4" $(arguments_of "$4") >"$lines"
+    flock "$binaries/print.lock" cat "$lines"
+  } &
+}
+finish() { # adds what failed
+  wait
+  running=0
+  failures=$((failures + $(cat "${all_lines[@]}" </dev/null | grep -c '^not ok')))
+  all_lines=()
+}
+all_lines=()
 explain() {
   case $1 in
     124) echo "took longer than 300 s" ;;
@@ -152,7 +171,8 @@ explain() {
 
 arguments_of() { # what a program wants to be told
   case $1 in
-    oracle | steps | checkpointing) echo "$PWD/Tests/Oracle/values" ;;
+    oracle | steps) echo "$PWD/Tests/Oracle/values" ;;
+    checkpointing) echo "$PWD/Tests/Oracle/values" ${sanitizer:+1} ;;
     state_dict) echo "$PWD/Tests/Oracle/state_dicts" ;;
     schedules) echo "$PWD/Tests/Oracle/schedule_values.txt" ;;
     busy | threads) [ "$sanitizer" = thread ] && echo 40 ;;
@@ -170,9 +190,9 @@ if [ -n "$sanitizer" ]; then
   for name in $programs; do
     # Long under the thread sanitizer, and all on one thread.
     [ "$sanitizer" = thread ] && [ "$name" = bad_files ] && continue
-    # shellcheck disable=SC2046 # arguments are a list
-    cpu_and_threads "" 2 run "$sanitizer" "$name" $(arguments_of "$name")
+    begin "" 2 "$sanitizer" "$name"
   done
+  finish
   exit $((failures > 0))
 fi
 
@@ -199,11 +219,11 @@ for level in $levels; do
       [ "$name" = reproducible ] && continue
       if [[ " $numeric " != *" $name "* ]] && { [ "$level" != "$best" ] || [ $threads = 1 ]; }; then continue; fi
       if [ $quick = 1 ] && { [ "$level" != "$best" ] || [ $threads = 1 ]; }; then continue; fi
-      # shellcheck disable=SC2046
-      cpu_and_threads "$level" $threads run "$level/$threads" "$name" $(arguments_of "$name")
+      begin "$level" $threads "$level/$threads" "$name"
     done
   done
 done
+finish
 
 # Every case of the oracle gives the same bits at 1 and 2 threads, and at AVX2 and AVX-512 alike.
 if [ $quick = 0 ]; then
@@ -230,7 +250,7 @@ for level in $levels; do
     steps=100
     [ "$level" = baseline ] && steps=20
     cpu_and_threads "$level" $threads run "$level/$threads" reproducible $steps
-    grep '^bits ' "$binaries/reproducible.output" >"$binaries/bits-$level-$threads"
+    grep '^bits ' "$binaries/reproducible.$level-$threads.output" >"$binaries/bits-$level-$threads"
     if [ -z "$first" ]; then
       first=$level-$threads
       report "$level/$threads reproducible cases" "$([ "$(wc -l <"$binaries/bits-$first")" -ge 11 ] || echo "too few lines")"

@@ -4,14 +4,6 @@
 import CPUFeatures
 import Glibc
 import KernelInterface
-import Kernels
-#if LEVEL_AVX2
-import KernelsAVX2
-#endif
-#if LEVEL_AVX512
-import KernelsAVX512
-import KernelsBF16
-#endif
 
 public enum CPULevel: Int, CaseIterable, Sendable {
     case baseline, avx2, avx512
@@ -49,22 +41,22 @@ public struct KernelSet: Sendable {
         switch level {
         #if LEVEL_AVX512
         case .avx512:
-            multipliesPairs = pairs && cr_has_bfloat16() != 0 && KernelsBF16.addsInTurn()
-            tileSizes = KernelsAVX512.tileSizes
+            multipliesPairs = pairs && cr_has_bfloat16() != 0 && addsInTurnBF16()
+            tileSizes = tileSizesAVX512()
             kernels = KernelName.allCases.map { name in
-                KernelsBF16.kernel(name) ?? KernelsAVX512.kernel(name) ?? KernelsAVX2.kernel(name)
+                kernelBF16(name) ?? kernelAVX512(name) ?? kernelAVX2(name)
             }
         #endif
         #if LEVEL_AVX2
         case .avx2:
             multipliesPairs = false
-            tileSizes = KernelsAVX2.tileSizes
-            kernels = KernelName.allCases.map { KernelsAVX2.kernel($0) }
+            tileSizes = tileSizesAVX2()
+            kernels = KernelName.allCases.map { kernelAVX2($0) }
         #endif
         default:
             multipliesPairs = false
-            tileSizes = Kernels.tileSizes
-            kernels = KernelName.allCases.map { Kernels.kernel($0) }
+            tileSizes = tileSizesBaseline()
+            kernels = KernelName.allCases.map { kernelBaseline($0) }
         }
     }
 

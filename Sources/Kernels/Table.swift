@@ -3,17 +3,38 @@
 
 import KernelInterface
 
+// KernelDispatch/KernelModules.swift finds these by their names in the object files.
 #if AVX512
-public let tileSizes = TileSizes(rows: 12, vectors: 2, vectorBytes: 64)
+@_silgen_name("13KernelsAVX512_kernel")
+public func kernelAVX512(_ name: KernelName) -> Kernel? { kernel(name) }
+
+@_silgen_name("13KernelsAVX512_tileSizes")
+public func tileSizesAVX512() -> TileSizes { tileSizes }
 #elseif AVX2
-public let tileSizes = TileSizes(rows: 6, vectors: 1, vectorBytes: 64)
+@_silgen_name("11KernelsAVX2_kernel")
+public func kernelAVX2(_ name: KernelName) -> Kernel { kernel(name) }
+
+@_silgen_name("11KernelsAVX2_tileSizes")
+public func tileSizesAVX2() -> TileSizes { tileSizes }
 #else
-public let tileSizes = TileSizes(rows: 4, vectors: 2, vectorBytes: 16)
+@_silgen_name("7Kernels_kernel")
+public func kernelBaseline(_ name: KernelName) -> Kernel { kernel(name) }
+
+@_silgen_name("7Kernels_tileSizes")
+public func tileSizesBaseline() -> TileSizes { tileSizes }
+#endif
+
+#if AVX512
+let tileSizes = TileSizes(rows: 12, vectors: 2, vectorBytes: 64)
+#elseif AVX2
+let tileSizes = TileSizes(rows: 6, vectors: 1, vectorBytes: 64)
+#else
+let tileSizes = TileSizes(rows: 4, vectors: 2, vectorBytes: 16)
 #endif
 
 #if AVX512
 /// Nil: AVX2's serves.
-public func kernel(_ name: KernelName) -> Kernel? {
+func kernel(_ name: KernelName) -> Kernel? {
     switch name {
     case .matrixMultiply: matrixMultiplyKernel
     case .multiplyRounded: multiplyRoundedKernel
@@ -52,7 +73,7 @@ public func kernel(_ name: KernelName) -> Kernel? {
     }
 }
 #else
-public func kernel(_ name: KernelName) -> Kernel {
+func kernel(_ name: KernelName) -> Kernel {
     switch name {
     case .matrixMultiply: matrixMultiplyKernel
     case .packColumns: packColumnsKernel

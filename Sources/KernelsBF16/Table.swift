@@ -4,7 +4,8 @@
 import CPUFeatures
 import KernelInterface
 
-/// Nil: AVX-512's serves.
+/// Nil: AVX-512's serves. KernelDispatch/KernelModules.swift finds this and the next by their names in the object file.
+@_silgen_name("11KernelsBF16_kernel")
 public func kernel(_ name: KernelName) -> Kernel? {
     switch name {
     case .packPairs: packPairsKernel
@@ -15,6 +16,7 @@ public func kernel(_ name: KernelName) -> Kernel? {
 
 /// Whether this CPU adds one product after the other, the first one first, rounding after each, and counts denormal
 /// numbers as zeros, as Zen 4 was seen to do: otherwise results would have other bits than at other levels.
+@_silgen_name("11KernelsBF16_addsInTurn")
 public func addsInTurn() -> Bool {
     var sums = Floats()
     var pairs = Floats()

@@ -108,7 +108,6 @@ static void trains(void) {
   float x[24], y[8], first[8], second[8];
   chainrule_array in = chainrule_matrix(x, 8, 3), target = chainrule_matrix(y, 8, 1), out = chainrule_matrix(first, 8, 1);
   double start = 0, loss = 0;
-  char path[600];
   int i;
   if (test_case_failures) return;
   test_fill(x, 24, 1);
@@ -125,13 +124,13 @@ static void trains(void) {
   refuses_backward = 0;
   REQUIRE_OK(chainrule_trainer_step(trainer, &in, &target, NULL, &loss));
   REQUIRE_OK(chainrule_model_predict(model, &in, &out));
-  snprintf(path, sizeof path, "%s/custom.safetensors", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-  REQUIRE_OK(chainrule_model_save(model, path));
-  REQUIRE_OK(chainrule_model_load(path, &again));
+  REQUIRE(test_make_folder());
+  REQUIRE_OK(chainrule_model_save(model, test_path("custom.safetensors")));
+  REQUIRE_OK(chainrule_model_load(test_path("custom.safetensors"), &again));
   out.data = second;
   REQUIRE_OK(chainrule_model_predict(again, &in, &out));
   CHECK(memcmp(first, second, sizeof first) == 0);
-  remove(path);
+  test_remove_folder();
   chainrule_trainer_free(trainer);
   chainrule_model_free(model);
   chainrule_model_free(again);
