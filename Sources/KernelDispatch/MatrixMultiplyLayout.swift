@@ -107,12 +107,12 @@ struct MatrixMultiplyLayout {
         }
 
         // How A is read. Rows a multiple of 4096 bytes apart share few sets of the cache, and push each
-        // other out of one of 32 KB and 8 ways; a strip of transposed A is worth copying only if many
-        // tiles use it.
+        // other out of one of 32 KB and 8 ways; in one of 48 KB and 12 ways they leave no room for B, which
+        // costs less. A strip of transposed A is worth copying only if many tiles use it.
         let isRowMajor = p.aColumnStride == 1
         let conflicting =
             (isRowMajor ? p.aRowStride : p.aColumnStride) * size % 4096 == 0 && (isRowMajor || pieceColumns >= 256)
-        self.packRows = packRows ?? (conflicting && Self.cacheIsSmall && p.m > 4 && pieceColumns > width)
+        self.packRows = packRows ?? (conflicting && p.m > 4 && pieceColumns > (Self.cacheIsSmall ? width : 4 * width))
         // A long B, which comes from memory, is fetched ahead of the CPU's own prefetching.
         fetches = streams
             ? p.k * p.n * size > 4 << 20

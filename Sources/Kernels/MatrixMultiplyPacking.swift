@@ -38,7 +38,7 @@ private func packDirect<V: KernelVector>(
         var target = to + k * width
         for _ in 0..<full {
             for j in 0..<vectors {
-                cr_prefetch(source + j * V.lanes + 4 * bRow)
+                cr_prefetch(source + j * V.lanes + 8 * bRow)
                 V.load(source + j * V.lanes).store(target + j * V.lanes)
             }
             source += width
