@@ -9,6 +9,7 @@ import Layers
 extension Program {
     /// Merges what can be; results don't change by a bit.
     public func fuse() {
+        readTransposed()
         var readers: [Int: [Int]] = [:]
         for (index, operation) in operations.enumerated() {
             for operand in operation.operands where operand.access == .read {

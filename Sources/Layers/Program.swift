@@ -77,6 +77,8 @@ public struct Operation: Sendable {
     public var cost = 0.0
     /// The written operand may take the memory of the read one when that is not needed later.
     public var inPlace: (read: Value, write: Value)?
+    /// Of a copy: operand 1 holds matrices of so many rows and columns, each the transpose of what operand 0 holds there.
+    public var transposes: (rows: Int, columns: Int)?
     public var node = 0
     public var phase = Phase.forward
 

@@ -321,32 +321,79 @@ CR_INLINE void cr_transpose_4x2_double(const double *from, long fromRow, double 
   cr_transpose_rows_double(from, row, to, toRow);
 }
 
+#if defined(__AVX512F__)
+/* Indices of shuffles: within each group of four elements, and of whole groups. */
+#define CR_EACH_FOUR(a, b, c, d) \
+  a, b, c, d, (a) + 4, (b) + 4, (c) + 4, (d) + 4, (a) + 8, (b) + 8, (c) + 8, (d) + 8, (a) + 12, (b) + 12, (c) + 12, (d) + 12
+#define CR_FOURS(a, b, c, d) \
+  4 * (a), 4 * (a) + 1, 4 * (a) + 2, 4 * (a) + 3, 4 * (b), 4 * (b) + 1, 4 * (b) + 2, 4 * (b) + 3, \
+  4 * (c), 4 * (c) + 1, 4 * (c) + 2, 4 * (c) + 3, 4 * (d), 4 * (d) + 1, 4 * (d) + 2, 4 * (d) + 3
+
+/* to[k * toRow + n] = from[row[n] + k] for 16 n and 16 k: whole lines of the cache on both sides. */
+CR_INLINE void cr_transpose_16x16_float(const float *from, const long *row, float *to, long toRow) {
+  cr_floats r[16], fours[16];
+  for (int i = 0; i < 16; i++) __builtin_memcpy(&r[i], from + row[i], sizeof *r);
+  /* fours[4 q + i]: of rows 4 q to 4 q + 3, k = i, 4 + i, 8 + i and 12 + i. */
+  for (int q = 0; q < 16; q += 4) {
+    cr_floats ab0 = __builtin_shufflevector(r[q], r[q + 1], CR_EACH_FOUR(0, 16, 1, 17));
+    cr_floats ab2 = __builtin_shufflevector(r[q], r[q + 1], CR_EACH_FOUR(2, 18, 3, 19));
+    cr_floats cd0 = __builtin_shufflevector(r[q + 2], r[q + 3], CR_EACH_FOUR(0, 16, 1, 17));
+    cr_floats cd2 = __builtin_shufflevector(r[q + 2], r[q + 3], CR_EACH_FOUR(2, 18, 3, 19));
+    fours[q] = __builtin_shufflevector(ab0, cd0, CR_EACH_FOUR(0, 1, 16, 17));
+    fours[q + 1] = __builtin_shufflevector(ab0, cd0, CR_EACH_FOUR(2, 3, 18, 19));
+    fours[q + 2] = __builtin_shufflevector(ab2, cd2, CR_EACH_FOUR(0, 1, 16, 17));
+    fours[q + 3] = __builtin_shufflevector(ab2, cd2, CR_EACH_FOUR(2, 3, 18, 19));
+  }
+  for (int i = 0; i < 4; i++) {
+    cr_floats even01 = __builtin_shufflevector(fours[i], fours[4 + i], CR_FOURS(0, 2, 4, 6));
+    cr_floats odd01 = __builtin_shufflevector(fours[i], fours[4 + i], CR_FOURS(1, 3, 5, 7));
+    cr_floats even23 = __builtin_shufflevector(fours[8 + i], fours[12 + i], CR_FOURS(0, 2, 4, 6));
+    cr_floats odd23 = __builtin_shufflevector(fours[8 + i], fours[12 + i], CR_FOURS(1, 3, 5, 7));
+    cr_floats k0 = __builtin_shufflevector(even01, even23, CR_FOURS(0, 2, 4, 6));
+    cr_floats k4 = __builtin_shufflevector(odd01, odd23, CR_FOURS(0, 2, 4, 6));
+    cr_floats k8 = __builtin_shufflevector(even01, even23, CR_FOURS(1, 3, 5, 7));
+    cr_floats k12 = __builtin_shufflevector(odd01, odd23, CR_FOURS(1, 3, 5, 7));
+    __builtin_memcpy(to + i * toRow, &k0, sizeof k0);
+    __builtin_memcpy(to + (4 + i) * toRow, &k4, sizeof k4);
+    __builtin_memcpy(to + (8 + i) * toRow, &k8, sizeof k8);
+    __builtin_memcpy(to + (12 + i) * toRow, &k12, sizeof k12);
+  }
+}
+#undef CR_EACH_FOUR
+#undef CR_FOURS
+#endif
+
 /* to[k * toRow + n] = from[n * fromRow + k] for n < rows (1 to CR_FLOATS) and k < columns. `to` has CR_FLOATS columns;
    those behind `rows` get any values. */
 #if CR_FLOATS == 16
 CR_INLINE void cr_pack_transposed_float(
     const float *from, long fromRow, float *to, long toRow, long rows, long columns) {
-  for (long n = 0; n < rows; n += 8) {
-    long row[8];
-    for (long i = 0; i < 8; i++) row[i] = (n + i < rows ? n + i : rows - 1) * fromRow;
-    long k = 0;
+  long row[16], first = 0;
+  for (long i = 0; i < 16; i++) row[i] = (i < rows ? i : rows - 1) * fromRow;
+#if defined(__AVX512F__)
+  /* 16 rows at once: their lines are read once each, so it does not matter that they may share a set of the cache. */
+  for (; first + 16 <= columns; first += 16) {
+    const long ahead = first + 64 < columns ? first + 64 : first + 64 - columns + 16 * fromRow;
+    for (long i = 0; i < 16; i++) cr_prefetch(from + row[i] + ahead);
+    cr_transpose_16x16_float(from + first, row, to + first * toRow, toRow);
+  }
+#endif
+  for (long n = 0; n < rows && first < columns; n += 8) {
+    long k = first;
     for (; k + 16 <= columns; k += 16) {
       /* At their end, the next rows: those of the next panel too. */
       const long ahead = k + 64 < columns ? k + 64 : k + 64 - columns + 8 * fromRow;
-      for (long i = 0; i < 8; i++) cr_prefetch(from + row[i] + ahead);
-      cr_transpose_rows_float(from + k, row, to + k * toRow + n, toRow);
-      cr_transpose_rows_float(from + k + 4, row, to + (k + 4) * toRow + n, toRow);
-      cr_transpose_rows_float(from + k + 8, row, to + (k + 8) * toRow + n, toRow);
-      cr_transpose_rows_float(from + k + 12, row, to + (k + 12) * toRow + n, toRow);
+      for (long i = n; i < n + 8; i++) cr_prefetch(from + row[i] + ahead);
+      for (long j = k; j < k + 16; j += 4) cr_transpose_rows_float(from + j, row + n, to + j * toRow + n, toRow);
     }
-    for (; k + 4 <= columns; k += 4) cr_transpose_rows_float(from + k, row, to + k * toRow + n, toRow);
+    for (; k + 4 <= columns; k += 4) cr_transpose_rows_float(from + k, row + n, to + k * toRow + n, toRow);
     if (k == columns) continue;
     if (columns >= 4) {
       k = columns - 4;
-      cr_transpose_rows_float(from + k, row, to + k * toRow + n, toRow);
+      cr_transpose_rows_float(from + k, row + n, to + k * toRow + n, toRow);
     } else {
       for (; k < columns; k++)
-        for (long i = 0; i < 8; i++) to[k * toRow + n + i] = from[row[i] + k];
+        for (long i = n; i < n + 8; i++) to[k * toRow + i] = from[row[i] + k];
     }
   }
 }

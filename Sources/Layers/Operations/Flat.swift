@@ -60,9 +60,27 @@ extension Program {
         let operands = [
             Operand(0, x, .read, byteOffset: offset * elementSize), Operand(1, y, .write, byteOffset: toOffset * elementSize),
         ]
-        if factor == 1, !sizes.contains(0), let blocks = BlockCopy(StridedSpace.joined(sizes: sizes, strides: strides)) {
-            return blocks.append(self, operands)
+        if factor == 1, !sizes.contains(0) {
+            let dimensions = StridedSpace.joined(sizes: sizes, strides: strides)
+            let first = operations.count
+            defer { if first + 1 == operations.count && offset | toOffset == 0 { operations[first].transposes = Self.matrix(dimensions) } }
+            if let blocks = BlockCopy(dimensions) { return blocks.append(self, operands) }
+            return walk(sizes, strides, operands)
         }
+        walk(sizes, strides, operands, factor)
+    }
+
+    /// Rows and columns of the dense matrices that a copy of these dimensions fills with the transposes of dense ones.
+    private static func matrix(_ dimensions: [(size: Int, strides: [Int])]) -> (rows: Int, columns: Int)? {
+        guard 2...3 ~= dimensions.count else { return nil }
+        let (rows, columns) = (dimensions[dimensions.count - 2], dimensions[dimensions.count - 1])
+        guard rows.strides == [1, columns.size], columns.strides == [rows.size, 1],
+            dimensions.count == 2 || dimensions[0].strides == [rows.size * columns.size, rows.size * columns.size]
+        else { return nil }
+        return (rows.size, columns.size)
+    }
+
+    private func walk(_ sizes: [Int], _ strides: [[Int]], _ operands: [Operand], _ factor: Double = 1) {
         guard let space = StridedSpace(sizes: sizes, strides: strides), space.count > 0 else { return }
         let pieces = (space.rows + space.rowsPerPiece - 1) / space.rowsPerPiece
         call(
