@@ -2,7 +2,8 @@
 
    In its object file every public function has a section of its own that is marked to be kept (SHF_GNU_RETAIN),
    which in a library that is linked into another means 0.7 MB of functions that nobody can call. This takes the
-   mark off all sections but those that the runtime looks through for itself (swift5_*: conformances and types). */
+   mark off all sections but those that the runtime looks through for itself (swift5_*: conformances and types; others of
+   these names are for debuggers alone). */
 #include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,15 @@
 #ifndef SHF_GNU_RETAIN
 #define SHF_GNU_RETAIN (1 << 21)
 #endif
+
+/* What the runtime looks through. */
+static int is_looked_through(const char *name) {
+  static const char *const others[] = {"swift5_assocty", "swift5_builtin", "swift5_capture", "swift5_mpenum"};
+  size_t i;
+  for (i = 0; i < sizeof others / sizeof *others; i++)
+    if (strcmp(name, others[i]) == 0) return 0;
+  return strncmp(name, "swift5_", 7) == 0;
+}
 
 static int fail(const char *path, const char *what) {
   fprintf(stderr, "unretain: %s: %s\n", path, what);
@@ -44,7 +54,7 @@ int main(int count, char **arguments) {
   for (size_t i = 0; i < sections; i++) {
     if (table[i].sh_name >= names->sh_size) return fail(path, "has a section without a name");
     const char *name = bytes + names->sh_offset + table[i].sh_name;
-    if (strncmp(name, "swift5_", 7) != 0) table[i].sh_flags &= ~(Elf64_Xword)SHF_GNU_RETAIN;
+    if (!is_looked_through(name)) table[i].sh_flags &= ~(Elf64_Xword)SHF_GNU_RETAIN;
   }
   rewind(file);
   if (fwrite(bytes, 1, size, file) != size || fclose(file) != 0) return fail(path, "cannot be written");

@@ -63,6 +63,9 @@ public struct KernelSet: Sendable {
     /// Whether convolutions may take Winograd's algorithm.
     public var hasWinograd: Bool { level != .baseline }
 
+    /// Whether a call of recurrentForward may be one step of an LSTM or the like (`RecurrentSlot.unitsPerPiece`), in float32.
+    public var takesSteps: Bool { level != .baseline }
+
     public subscript(_ name: KernelName) -> Kernel { kernels[name.rawValue] }
 
     /// The level in force: the highest one, or the one that CHAINRULE_CPU names if this CPU has it.

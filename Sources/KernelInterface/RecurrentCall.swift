@@ -30,7 +30,8 @@ public enum RecurrentSlot {
     @inlinable public static var previous: Int { 5 }
     /// [batch] whole numbers, as wide as the real ones; nil if every sequence is `time` long.
     @inlinable public static var lengths: Int { 6 }
-    /// Two `KernelCall`s: the recurrent product, and the projection.
+    /// Two `KernelCall`s: the recurrent product, and the projection; with `unitsPerPiece` the product of a gate's part for
+    /// so many units, and the whole one.
     @inlinable public static var products: Int { 7 }
     /// The second matrix of the projection: W_hr^T forward, W_hr backward; as it lies, or packed.
     @inlinable public static var projection: Int { 8 }
@@ -51,10 +52,14 @@ public enum RecurrentSlot {
     @inlinable public static var isReverse: Int { 6 }
     @inlinable public static var outputStride: Int { 7 }
     @inlinable public static var productPieces: Int { 8 }
-    /// 0: no projection.
+    /// Pieces of the second product. 0: no projection.
     @inlinable public static var projectionPieces: Int { 9 }
     /// Backward: whether the gradient in the first state is wanted.
     @inlinable public static var wantsInitial: Int { 10 }
+    /// Forward: a call is one step, and its pieces so many units each of all samples; 0: it is all steps of samples.
+    @inlinable public static var unitsPerPiece: Int { 11 }
+    /// Forward, with `unitsPerPiece`: which step, in the order of the walk.
+    @inlinable public static var step: Int { 12 }
 }
 
 /// Sizes, and the places of the parts of work, in elements. Every part has a row for each sample.
@@ -76,7 +81,8 @@ public struct RecurrentSizes: Sendable {
     }
 
     // Forward: the state, the cell (both first values on entry, last ones on return), the recurrent
-    // product, and with a projection the state before it and behind it.
+    // product, and with a projection the state before it and behind it. A call for each step reads the state of the
+    // step before and leaves its own in turns there and in the place before a projection.
     @inlinable public var stateAt: Int { 0 }
     @inlinable public var cellAt: Int { batch * state }
     @inlinable public var productAt: Int { batch * (state + hidden) }

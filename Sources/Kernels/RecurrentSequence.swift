@@ -2,7 +2,8 @@
 // nowhere, so that a piece is some samples and walks through time by itself, and no thread waits for
 // another between steps. The products with x, and the gradients in weights and x, are products over
 // all steps at once and not done here; each step here is the product of the states with W_hh, and one
-// pass over the gates (RecurrentFormulas.swift).
+// pass over the gates (RecurrentFormulas.swift). A single sample through a large weight is a call for each step instead, whose
+// pieces are units: each thread reads its part of the weight alone.
 //
 // recurrentForward, recurrentBackward. Slots: KernelInterface/RecurrentCall.swift. Pieces:
 //   rowsPerPiece samples. A sample shorter than `time` keeps its state at the steps behind its end; the
@@ -93,6 +94,14 @@ private struct StepProduct<V: KernelMath> {
         let pieces = pieces, scratch = scratch
         withUnsafePointer(to: &call) { matrixMultiplyKernel(UnsafeRawPointer($0), 0, pieces, scratch) }
     }
+
+    /// Goes on by so many columns of B.
+    @inline(__always) mutating func advance(_ columns: Int) {
+        let bytes = columns &* MemoryLayout<V.Scalar>.stride
+        call.pointers[MatrixMultiplySlot.b] = call.pointers[MatrixMultiplySlot.b].map { $0 + bytes }
+        call.pointers[MatrixMultiplySlot.c] = call.pointers[MatrixMultiplySlot.c].map { $0 + bytes }
+        call.pointers[MatrixMultiplySlot.bias] = call.pointers[MatrixMultiplySlot.bias].map { $0 + bytes }
+    }
 }
 
 @inline(__always)
@@ -136,20 +145,39 @@ private struct Forward<V: KernelMath>: RecurrentRun {
     @inline(never) func run<U: RecurrentFormula>(_: U.Type) where U.V == V {
         let sizes = RecurrentSizes(arguments, gateCount: U.gateCount)
         let rowsPerPiece = arguments.integer(Slot.rowsPerPiece)
-        for piece in begin..<end {
-            let first = piece &* rowsPerPiece
-            let rows = min(rowsPerPiece, sizes.batch &- first)
-            if rows > 0 { run(U.self, sizes, first, rows) }
+        // One step: of a piece's units, or of all if one thread has them all. No plan has it elsewhere (`takesSteps`).
+        #if BASELINE
+        let unitsPerPiece = 0
+        #else
+        let unitsPerPiece = MemoryLayout<V.Scalar>.size == 4 ? arguments.integer(Slot.unitsPerPiece) : 0
+        #endif
+        let isOneStep = unitsPerPiece > 0
+        let step = isOneStep ? arguments.integer(Slot.step) : 0
+        let endStep = isOneStep ? step &+ 1 : sizes.time
+        let together = isOneStep && (end &- begin) &* unitsPerPiece == sizes.hidden ? end &- begin : 1
+        var piece = begin
+        while piece < end {
+            let first = isOneStep ? 0 : piece &* rowsPerPiece
+            let rows = isOneStep ? sizes.batch : min(rowsPerPiece, sizes.batch &- first)
+            let unit = isOneStep ? piece &* unitsPerPiece : 0
+            let endUnit = isOneStep ? unit &+ together &* unitsPerPiece : sizes.hidden
+            if rows > 0 { run(U.self, sizes, first, rows, step, endStep, unit, endUnit, isOneStep) }
+            piece &+= together
         }
     }
 
-    @inline(__always) private func run<U: RecurrentFormula>(_: U.Type, _ sizes: RecurrentSizes, _ first: Int, _ rows: Int)
-    where U.V == V {
+    /// Some steps of some units of some samples.
+    @inline(__always) private func run<U: RecurrentFormula>(
+        _: U.Type, _ sizes: RecurrentSizes, _ first: Int, _ rows: Int, _ firstStep: Int, _ endStep: Int, _ firstUnit: Int,
+        _ endUnit: Int, _ isOneStep: Bool
+    ) where U.V == V {
         let time = sizes.time, hidden = sizes.hidden, state = sizes.state, gates = sizes.gates
         let work: Pointer = arguments.output(Slot.work)
-        let states = work + sizes.stateAt + first &* state
+        let isOdd = isOneStep && firstStep & 1 != 0
+        let states = work + (isOdd ? sizes.fullAt : sizes.stateAt) + first &* state
+        let newStates = isOneStep ? work + (isOdd ? sizes.stateAt : sizes.fullAt) + first &* state : states
         let cells = work + sizes.cellAt + first &* hidden
-        let products = work + sizes.productAt + first &* gates
+        let sums = work + sizes.productAt + first &* gates
         let full = work + sizes.fullAt + first &* hidden
         let projected = work + sizes.projectedAt + first &* state
         let previous: Pointer? = arguments.has(Slot.previous) ? arguments.output(Slot.previous) : nil
@@ -158,42 +186,52 @@ private struct Forward<V: KernelMath>: RecurrentRun {
         let output: Pointer = arguments.output(Slot.output)
         let outputStride = arguments.integer(Slot.outputStride)
         let ends = Ends<V>(arguments, Slot.lengths, time: time)
-        let hasProjection = arguments.integer(Slot.projectionPieces) > 0
+        let hasProjection = !isOneStep && arguments.integer(Slot.projectionPieces) > 0
         let isReverse = arguments.integer(Slot.isReverse) != 0
+        // Of some units, a gate's columns at a time; the call of the whole product is the second then.
+        let isPart = endUnit &- firstUnit < hidden
+        let products = isPart ? U.gateCount : 1
         var product = StepProduct<V>(
-            arguments, 0, rows: rows, a: states, b: Slot.weight, c: products, bias: Slot.bias, scratch)
+            arguments, isOneStep && !isPart ? 1 : 0, rows: rows, a: states, b: Slot.weight, c: sums, bias: Slot.bias, scratch)
         var projection = product
         if hasProjection {
             projection = StepProduct(arguments, 1, rows: rows, a: full, b: Slot.projection, c: projected, scratch)
         }
-        for step in 0..<time {
+        product.advance(firstUnit)
+        // Elements of a state that are this piece's.
+        let count = isOneStep ? endUnit &- firstUnit : state
+        for step in firstStep..<endStep {
             let t = isReverse ? time &- 1 &- step : step
-            product.run()
+            for _ in 0..<products {
+                product.run()
+                if products > 1 { product.advance(hidden) }
+            }
             for row in 0..<rows {
                 let place = (first &+ row) &* time &+ t
                 let isActive = t < ends[first &+ row]
                 let own = states + row &* state
                 let target = output + place &* outputStride
                 if let previous {
-                    if isActive { copyRow(V.self, own, previous + place &* state, state) }
-                    else { clearRow(V.self, previous + place &* state, state) }
+                    let kept = previous + (place &* state &+ firstUnit)
+                    if isActive { copyRow(V.self, own + firstUnit, kept, count) } else { clearRow(V.self, kept, count) }
                 }
                 if !isActive {
-                    clearRow(V.self, target, state)
+                    clearRow(V.self, target + firstUnit, count)
+                    if isOneStep { copyRow(V.self, own + firstUnit, newStates + (row &* state &+ firstUnit), count) }
                     continue
                 }
                 let one = RecurrentStep<V>(
-                    hidden: hidden, gates: allGates + place &* gates, product: UnsafePointer(products + row &* gates),
+                    hidden: hidden, gates: allGates + place &* gates, product: UnsafePointer(sums + row &* gates),
                     state: UnsafePointer(own), cell: cells + row &* hidden, kept: kept.map { $0 + place &* hidden })
-                let result = hasProjection ? full + row &* hidden : own
+                let result = hasProjection ? full + row &* hidden : newStates + row &* state
                 let copy = !hasProjection ? target : kept.map { $0 + (sizes.batch &* time &+ place) &* hidden }
                 #if !BASELINE
                 // The next sample's x lies far behind this one's, where the CPU's own prefetching doesn't look.
                 let next = UnsafePointer(one.gates + time &* gates)
                 #endif
-                var j = 0
-                while j < hidden {
-                    let n = min(V.lanes, hidden &- j)
+                var j = firstUnit
+                while j < endUnit {
+                    let n = min(V.lanes, endUnit &- j)
                     #if !BASELINE
                     for gate in 0..<U.gateCount { cr_prefetch(next + (gate &* hidden &+ j)) }
                     #endif

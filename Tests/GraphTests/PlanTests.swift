@@ -32,6 +32,24 @@ private func request(_ batch: Int, training: Bool) -> PlanRequest {
         #expect(builder.program.operations.count == 3)
     }
 
+    @Test func productsReadTransposes() throws {
+        func operations(of texts: [(String, String, [Int])], outputs: [Int]) throws -> Int {
+            let own = Model(type: .float32, seed: 1)
+            for (kind, attributes, inputs) in texts { _ = try own.add(kind, attributes, inputs: inputs) }
+            try own.setOutputs(outputs)
+            let builder = try PlanBuilder(model: own, request: request(2, training: false))
+            builder.program.fuse()
+            return builder.program.operations.count
+        }
+        let turned = [("input", "shape=20,30", [Int]()), ("input", "shape=20,30", []), ("transpose", "", [1]), ("matmul", "", [0, 2])]
+        #expect(try operations(of: turned, outputs: [3]) == 1)
+        // Somebody else wants the transpose; more products than two, which would each turn it.
+        #expect(try operations(of: turned, outputs: [3, 2]) == 2)
+        #expect(try operations(of: turned + [("tanh", "", [2])], outputs: [3, 4]) == 3)
+        let three = turned + [("matmul", "", [0, 2]), ("matmul", "", [0, 2])]
+        #expect(try operations(of: three, outputs: [3, 4, 5]) == 4)
+    }
+
     @Test func derivativesJoinTheirProducts() throws {
         let own = try model(network)
         let builder = try PlanBuilder(model: own, request: request(8, training: true))

@@ -1,7 +1,8 @@
 // One recurrent layer in one direction: the product of x with W_ih for all time steps at once, then one
 // kernel call that walks through time, a piece of the samples at a time (Kernels/RecurrentSequence.swift).
 // Backward the same: one call for the gates' gradients, then each gradient in a weight and the one in x
-// is one product over all steps. So a plan has the same few operations for 10 steps and for 10,000.
+// is one product over all steps. So a plan has the same few operations for 10 steps and for 10,000. Only a single sample
+// through a large weight is a call for each step (`unitsPerPiece`), so that threads can share the weight.
 
 import KernelDispatch
 import KernelInterface
@@ -73,7 +74,8 @@ struct RecurrentSequence {
         let projection = MatrixMultiplyProblem(m: rowsPerPiece, n: sizes.state, k: sizes.hidden, isDouble: emit.isDouble)
         walk(
             emit, .recurrentForward, &operands, product, weight, projection, emit.parameter("weight_hr" + suffix), wantsInitial: false)
-        if let state = last.state { finish(program, work, at: sizes.stateAt, size: sizes.state, state) }
+        let stateAt = unitsPerPiece(emit) > 0 && sizes.time % 2 == 1 ? sizes.fullAt : sizes.stateAt
+        if let state = last.state { finish(program, work, at: stateAt, size: sizes.state, state) }
         if let cell = last.cell { finish(program, work, at: sizes.cellAt, size: sizes.hidden, cell) }
     }
 
@@ -154,6 +156,14 @@ struct RecurrentSequence {
         return max(1, (sizes.batch + pieces - 1) / max(pieces, 1))
     }
 
+    /// Units in a piece of a forward pass that is a call for each step; 0: it is one call, whose pieces are samples. A step
+    /// of a smaller weight is over before another thread has begun, and a plan of many steps takes long to make.
+    private func unitsPerPiece(_ emit: Emitter) -> Int {
+        let isLong = sizes.state * sizes.gates >= 1 << 16
+        let fits = sizes.batch == 1 && sizes.hidden % 64 == 0 && sizes.time <= 256 && !hasProjection
+        return isLong && fits && !emit.isDouble && KernelSet.current.takesSteps ? 64 : 0
+    }
+
     /// Puts what a walk begins with into the first two parts of its work.
     private func begin(_ program: Program, _ work: Value, _ first: (state: StatePlace?, cell: StatePlace?)) {
         if first.state == nil || (hasCell && first.cell == nil) {
@@ -183,11 +193,20 @@ struct RecurrentSequence {
         var problem = problem
         problem.hasBias = kernel == .recurrentForward && hasBias
         let rows = rowsPerPiece
-        let pieces = (sizes.batch + rows - 1) / rows
-        let product = RepeatedProduct(problem, times: pieces * sizes.time)
+        let units = kernel == .recurrentForward ? unitsPerPiece(emit) : 0
+        let pieces = units > 0 ? sizes.hidden / units : (sizes.batch + rows - 1) / rows
+        // A weight of which parts are wanted is read as it lies.
+        if units > 0 { problem.n = units }
+        let product = RepeatedProduct(problem, times: units > 0 ? 1 : pieces * sizes.time)
         operands.append(Operand(Slot.weight, ready(emit, weight, product), .read))
         var calls = [product.call]
         var projectionPieces = 0
+        if units > 0 {
+            problem.n = sizes.gates
+            let whole = RepeatedProduct(problem, times: 1)
+            calls.append(whole.call)
+            projectionPieces = whole.pieces
+        }
         if let projectionWeight {
             let projection = RepeatedProduct(projectionProblem, times: pieces * sizes.time)
             operands.append(Operand(Slot.projection, ready(emit, projectionWeight, projection), .read))
@@ -196,20 +215,32 @@ struct RecurrentSequence {
         }
         operands.append(Operand(Slot.products, emit.program.table(calls), .read))
         if let lengths { operands.append(Operand(Slot.lengths, lengths, .read)) }
-        let cost = Double(steps) * Double(sizes.gates) * (Double(sizes.state) / 40 + 2)
-        emit.program.call(kernel, operands, pieces: pieces, cost: cost, inPlace: inPlace) {
-            $0.integers[Slot.batch] = sizes.batch
-            $0.integers[Slot.time] = sizes.time
-            $0.integers[Slot.hidden] = sizes.hidden
-            $0.integers[Slot.state] = sizes.state
-            $0.integers[Slot.unit] = unit.rawValue
-            $0.integers[Slot.rowsPerPiece] = rows
-            $0.integers[Slot.isReverse] = isReverse ? 1 : 0
-            $0.integers[Slot.outputStride] = outputStride
-            $0.integers[Slot.productPieces] = product.pieces
-            $0.integers[Slot.projectionPieces] = projectionPieces
-            $0.integers[Slot.wantsInitial] = wantsInitial ? 1 : 0
+        // One row waits for the weight, some 80 bytes a nanosecond.
+        let cost = Double(sizes.gates) * (Double(sizes.state) / 40 + 2) * (units > 0 ? 2 : Double(steps))
+        for step in 0..<(units > 0 ? sizes.time : 1) {
+            emit.program.call(kernel, operands, pieces: pieces, cost: cost, inPlace: inPlace) {
+                setIntegers(&$0, product, projectionPieces, rows, units, step, wantsInitial)
+            }
         }
+    }
+
+    private func setIntegers(
+        _ call: inout KernelCall, _ product: RepeatedProduct, _ projectionPieces: Int, _ rows: Int, _ units: Int, _ step: Int,
+        _ wantsInitial: Bool
+    ) {
+        call.integers[Slot.batch] = sizes.batch
+        call.integers[Slot.time] = sizes.time
+        call.integers[Slot.hidden] = sizes.hidden
+        call.integers[Slot.state] = sizes.state
+        call.integers[Slot.unit] = unit.rawValue
+        call.integers[Slot.rowsPerPiece] = rows
+        call.integers[Slot.isReverse] = isReverse ? 1 : 0
+        call.integers[Slot.outputStride] = outputStride
+        call.integers[Slot.productPieces] = product.pieces
+        call.integers[Slot.projectionPieces] = projectionPieces
+        call.integers[Slot.wantsInitial] = wantsInitial ? 1 : 0
+        call.integers[Slot.unitsPerPiece] = units
+        call.integers[Slot.step] = step
     }
 
     /// A weight as a repeated product reads it.
