@@ -38,15 +38,14 @@ private func narrowProduct<V: KernelMath>(_: V.Type, _ arguments: Arguments) {
     var column = 0
     repeat {
         let count = min(columns - column, V.lanes)
+        // Rows behind which there is a whole vector: what a load takes of the next rows is not stored.
+        let whole = max(0, ((depth - 1) * row + count - V.lanes + row) / row)
         var total = V(repeating: 0)
         var sum: V.Scalar = 0
         var k = 0
         repeat {
             let length = min(longest, depth - k)
-            // Loops of their own: the mask stays out of the whole vector's.
-            total += count == V.lanes
-                ? fourChains(v + k, b + (k * row + column), row, length) { V.load($0) }
-                : fourChains(v + k, b + (k * row + column), row, length) { V.load($0, count) }
+            total += fourChains(v + k, b + (k * row + column), row, length, whole: min(length, whole - k), count)
             if flags.has(Flags.columnSums) && column == 0 { sum += blockSum(v + k, length, V.self) }
             k += length
         } while k < depth
@@ -57,23 +56,23 @@ private func narrowProduct<V: KernelMath>(_: V.Type, _ arguments: Arguments) {
     } while column < columns
 }
 
-/// One block's sums; `load` reads some columns of a row.
+/// One block's sums. Of the rows behind the first `whole` only `count` elements are read.
 @inline(__always)
 private func fourChains<V: KernelMath>(
-    _ v: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>, _ row: Int, _ length: Int,
-    _ load: (UnsafePointer<V.Scalar>) -> V
+    _ v: UnsafePointer<V.Scalar>, _ b: UnsafePointer<V.Scalar>, _ row: Int, _ length: Int, whole: Int, _ count: Int
 ) -> V {
     var sums = InlineArray<4, V>(repeating: V(repeating: 0))
-    @inline(__always) func add(_ k: Int, _ chain: Int) {
-        sums[chain] = V.fma(V(repeating: v[k]), load(b + k * row), sums[chain])
-    }
     var k = 0
+    while k + 4 <= whole {
+        for chain in 0..<4 { sums[chain] = V.fma(V(repeating: v[k + chain]), V.load(b + (k + chain) * row), sums[chain]) }
+        k += 4
+    }
     while k + 4 <= length {
-        for chain in 0..<4 { add(k + chain, chain) }
+        for chain in 0..<4 { sums[chain] = V.fma(V(repeating: v[k + chain]), V.load(b + (k + chain) * row, count), sums[chain]) }
         k += 4
     }
     while k < length {
-        add(k, 0)
+        sums[0] = V.fma(V(repeating: v[k]), V.load(b + k * row, count), sums[0])
         k += 1
     }
     return (sums[0] + sums[1]) + (sums[2] + sums[3])

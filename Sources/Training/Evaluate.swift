@@ -56,9 +56,6 @@ extension Trainer {
         if source.count % step != 0 { _ = try plan(source.key(batch: source.count % step, isTraining: false)) }
     }
 
-    /// Losses whose prediction and target metrics can compare.
-    private var measured: [TrainedLoss] { losses.filter { $0.loss.isComparable } }
-
     /// Names of what `evaluate` returns.
     public var measureNames: [String] {
         var names = ["loss"]
@@ -176,6 +173,14 @@ struct LossTotals {
         areSums = trainer.losses.map { $0.choice.reduction == .sum }
         sums = Array(repeating: 0, count: areSums.count)
         weights = sums
+    }
+
+    mutating func clear() {
+        for index in sums.indices {
+            sums[index] = 0
+            weights[index] = 0
+        }
+        (plain, plainCount) = (0, 0)
     }
 
     mutating func add(_ entry: StepPlan, _ trainer: Trainer) {

@@ -60,13 +60,12 @@ extension Trainer {
             validation = data.part(data.count - held..<data.count)
             data = data.part(0..<data.count - held)
         }
-        var fit = try Fit(self, options, data, validation, history)
-        try fit.run()
+        try Fit(self, options, data, validation, history).run()
     }
 }
 
-/// One call of fit under way.
-private struct Fit {
+/// One call of fit under way. An object, which nothing copies: an epoch may be a step of a microsecond.
+private final class Fit {
     let trainer: Trainer
     let options: FitOptions
     let data: DataSource
@@ -77,7 +76,10 @@ private struct Fit {
     let order: Storage?
     /// Every step is on all samples, in their order, and nobody is called in between who could change them.
     let isWhole: Bool
-    var stopping: EarlyStopping
+    private var stopping: EarlyStopping
+    private var totals: LossTotals
+    /// The plan of the step before.
+    private var last: StepPlan?
 
     init(
         _ trainer: Trainer, _ options: FitOptions, _ data: DataSource, _ validation: DataSource?, _ history: History
@@ -102,11 +104,12 @@ private struct Fit {
         history.names = names
         history.columns = Array(repeating: [], count: names.count)
         stopping = try EarlyStopping(trainer, options, names, hasValidation: validation != nil)
+        totals = LossTotals(trainer)
         _ = try trainer.monitored(names, Array(repeating: 0, count: names.count))
     }
 
     /// However it ends, the best epoch's parameters are brought back where that was asked for.
-    mutating func run() throws(ChainruleError) {
+    func run() throws(ChainruleError) {
         do throws(ChainruleError) {
             try epochs()
         } catch {
@@ -116,7 +119,7 @@ private struct Fit {
         try stopping.restore(trainer)
     }
 
-    private mutating func epochs() throws(ChainruleError) {
+    private func epochs() throws(ChainruleError) {
         // All plans now, so that the arena has its size before the first step.
         try trainer.model.withWriteLock { () throws(ChainruleError) in
             _ = try entry(batchSize)
@@ -149,13 +152,13 @@ private struct Fit {
     /// False to stop after it.
     /// - repeats: its one step is on the arrays of the step before.
     @_optimize(speed)
-    private mutating func epoch(number: Int, repeats: Bool) throws(ChainruleError) -> Bool {
+    private func epoch(number: Int, repeats: Bool) throws(ChainruleError) -> Bool {
         let shuffled = order?.pointer.assumingMemoryBound(to: Int32.self)
         if let shuffled {
             // Streams below 2^32 belong to initial values; dropout's key is another seed.
             Philox(seed: trainer.seed, stream: 0x2_0000_0000 + UInt64(trainer.epoch)).shuffle(shuffled, count: data.count)
         }
-        var totals = LossTotals(trainer)
+        totals.clear()
         let measures = try trainer.makeMeasures()
         var progress = Progress()
         progress.epoch = number
@@ -165,7 +168,8 @@ private struct Fit {
             let first = trainer.batchInEpoch * batchSize
             let count = min(batchSize, data.count - first)
             try trainer.model.withWriteLock { () throws(ChainruleError) in
-                let entry = try entry(count)
+                let entry = if repeats, let last { last } else { try entry(count) }
+                last = entry
                 let order = shuffled.map { UnsafePointer($0) }
                 if !repeats { try data.load(entry, first: first, batch: count, order: order) }
                 // A callback may change the data.
@@ -194,7 +198,7 @@ private struct Fit {
         return try finish(number, try trainer.values(totals, measures), progress)
     }
 
-    private mutating func finish(_ number: Int, _ values: [Double], _ progress: Progress) throws(ChainruleError) -> Bool {
+    private func finish(_ number: Int, _ values: [Double], _ progress: Progress) throws(ChainruleError) -> Bool {
         var values = values
         // From here to the next step the model has the mean of its weights, if one is kept.
         if trainer.update.choice.hasAverage {

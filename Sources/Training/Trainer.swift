@@ -15,6 +15,8 @@ public final class Trainer: @unchecked Sendable {
     public let lossText: String
     /// Empty for "none".
     let losses: [TrainedLoss]
+    /// Those whose prediction and target metrics can compare.
+    let measured: [TrainedLoss]
     public let update: Update
     public let executor: Executor
     /// Held by whoever trains or evaluates.
@@ -64,6 +66,7 @@ public final class Trainer: @unchecked Sendable {
         self.model = model
         lossText = loss
         losses = try TrainedLoss.parse(loss, model)
+        measured = losses.filter { $0.loss.isComparable }
         targetCount = losses.last?.targets.upperBound ?? 0
         hasFreeTargets = losses.contains { $0.choice.freeTarget != nil }
         update = Update(try OptimizerChoice(optimizer))
