@@ -1,8 +1,9 @@
 // A small batch through a large weight: the blocks of k are multiplied apart, each into a matrix of its own, and then added
 // up. The rows of the weight that make a block are a run of memory, as the pieces of the optimizer's pass are; so with two
 // threads each multiplies by the rows that it updates. Cut at columns or at the batch, half of the weight would change cores
-// twice a step, which can take longer than all arithmetic. Bits are those of a product in one go, which sums over k in the
-// same blocks.
+// twice a step, which can take longer than all arithmetic. A single sample through a weight that comes from memory goes the
+// same way, for its own reason: rows of whole length are what the CPU fetches fastest. Bits are those of a product in one go,
+// which sums over k in the same blocks.
 
 import KernelInterface
 
@@ -17,10 +18,13 @@ extension MatrixMultiplyPlan {
         let length = blockLength(depth: problem.k, isDouble: problem.isDouble)
         let blocks = problem.k / length
         let weight = problem.k * problem.n * size
-        guard (2...4).contains(blocks), problem.k % length == 0, problem.batchCount == 1, problem.m >= 8, 2 * problem.m <= problem.k,
-            problem.m * problem.n * problem.k >= 2_000_000, weight >= 128 << 10, weight <= 1 << 20,
-            problem.n * size < wideRow, problem.aColumnStride == 1, problem.bColumnStride == 1,
-            problem.cRowStride == problem.n, !problem.gathersB, !problem.biasOfRows, !problem.accumulate, !problem.hasColumnSums
+        let isSmallBatch =
+            problem.m >= 8 && 2 * problem.m <= problem.k && problem.m * problem.n * problem.k >= 2_000_000 && weight >= 128 << 10
+            && weight <= 1 << 20 && problem.n * size < wideRow
+        let isStream = problem.m == 1 && weight >= 4 << 20 && problem.bRowStride == problem.n
+        guard (2...4).contains(blocks), problem.k % length == 0, problem.batchCount == 1, isSmallBatch || isStream,
+            problem.aColumnStride == 1, problem.bColumnStride == 1, problem.cRowStride == problem.n, !problem.gathersB,
+            !problem.biasOfRows, !problem.accumulate, !problem.hasColumnSums
         else { return nil }
         switch problem.epilogue {
         case .none, .forward: break

@@ -332,9 +332,9 @@ private let transpositions = [(false, false), (true, false), (false, true), (tru
             }
         }
         if isDouble {
-            check(Double.self, [(64, 128, 784), (24, 96, 1024), (200, 70, 512)])
+            check(Double.self, [(64, 128, 784), (24, 96, 1024), (200, 70, 512), (1, 701, 768)])
         } else {
-            check(Float.self, [(64, 128, 784), (24, 96, 1024), (9, 150, 1536), (200, 57, 1568)])
+            check(Float.self, [(64, 128, 784), (24, 96, 1024), (9, 150, 1536), (200, 57, 1568), (1, 1401, 768)])
         }
     }
 
