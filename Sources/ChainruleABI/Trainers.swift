@@ -10,9 +10,12 @@ import Training
 /// What a chainrule_trainer points to: the trainer, and how the arrays of its last step looked.
 final class TrainerHandle {
     let trainer: Trainer
+    /// The same for a step, which counting its references would delay.
+    let trainerUncounted: Unmanaged<Trainer>
     let seen: SeenArrays
     init(_ trainer: Trainer) {
         self.trainer = trainer
+        trainerUncounted = .passUnretained(trainer)
         seen = SeenArrays(count: trainer.arrayCount)
     }
 }
@@ -159,38 +162,48 @@ public func chainrule_trainer_step(
     _ sample_weight: UnsafePointer<chainrule_array>?, _ loss: UnsafeMutablePointer<Double>?
 ) -> chainrule_status {
     guarded("chainrule_trainer_step") { () throws(ChainruleError) in
+        // Kept until the step has ended, whatever a callback does.
         let own = try object(trainer, "trainer", TrainerHandle.self)
-        let trainer = own.trainer
-        try trainer.exclusively { () throws(ChainruleError) in
-            guard trainer.model.mayChangeNow, trainer.model.lock.write() else { throw Model.busy }
-            defer { trainer.model.lock.endWrite() }
-            if own.seen.match(x, trainer.inputCount, y, trainer.targetCount, sample_weight, trainer) {
-                let value = try trainer.stepAgain()
-                loss?.pointee = value
-                return
-            }
-            own.seen.forget()
-            let views = trainer.views
-            var count = 0
-            for index in 0..<trainer.inputCount {
-                (views + count).pointee = try viewInPlace(x.map { $0 + index }, "x")
-                count += 1
-            }
-            for index in 0..<trainer.targetCount {
-                (views + count).pointee = try viewInPlace(y.map { $0 + index }, "y")
-                count += 1
-            }
-            if let sample_weight {
-                (views + count).pointee = try view(sample_weight, "sample_weight")
-                count += 1
-            }
-            let value = try trainer.step(
-                UnsafeBufferPointer(start: views, count: count), hasWeights: sample_weight != nil)
-            if trainer.canStepAgain(count, hasWeights: sample_weight != nil) {
-                own.seen.remember(x, trainer.inputCount, y, trainer.targetCount)
-            }
-            loss?.pointee = value
+        try own.trainerUncounted.use { (trainer) throws(ChainruleError) in
+            try step(trainer, own.seen, x, y, sample_weight, loss)
         }
+    }
+}
+
+@inline(__always)
+private func step(
+    _ trainer: Trainer, _ seen: SeenArrays, _ x: UnsafePointer<chainrule_array>?, _ y: UnsafePointer<chainrule_array>?,
+    _ sample_weight: UnsafePointer<chainrule_array>?, _ loss: UnsafeMutablePointer<Double>?
+) throws(ChainruleError) {
+    try trainer.exclusively { () throws(ChainruleError) in
+        guard trainer.model.mayChangeNow, trainer.model.lock.write() else { throw Model.busy }
+        defer { trainer.model.lock.endWrite() }
+        if seen.match(x, trainer.inputCount, y, trainer.targetCount, sample_weight, trainer) {
+            let value = try trainer.stepAgain()
+            loss?.pointee = value
+            return
+        }
+        seen.forget()
+        let views = trainer.views
+        var count = 0
+        for index in 0..<trainer.inputCount {
+            (views + count).pointee = try viewInPlace(x.map { $0 + index }, "x")
+            count += 1
+        }
+        for index in 0..<trainer.targetCount {
+            (views + count).pointee = try viewInPlace(y.map { $0 + index }, "y")
+            count += 1
+        }
+        if let sample_weight {
+            (views + count).pointee = try view(sample_weight, "sample_weight")
+            count += 1
+        }
+        let value = try trainer.step(
+            UnsafeBufferPointer(start: views, count: count), hasWeights: sample_weight != nil)
+        if trainer.canStepAgain(count, hasWeights: sample_weight != nil) {
+            seen.remember(x, trainer.inputCount, y, trainer.targetCount)
+        }
+        loss?.pointee = value
     }
 }
 

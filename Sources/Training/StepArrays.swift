@@ -126,7 +126,12 @@ extension Trainer {
     /// A step like the last one, on the arrays that `point` named.
     @_optimize(speed)
     public func stepAgain() throws(ChainruleError) -> Double {
-        guard let entry = lastStep else { throw ChainruleError(.internal, "no step to repeat") }
+        guard let lastStepUncounted else { throw ChainruleError(.internal, "no step to repeat") }
+        return try lastStepUncounted.use { (entry) throws(ChainruleError) in try stepAgain(entry) }
+    }
+
+    @inline(__always)
+    private func stepAgain(_ entry: StepPlan) throws(ChainruleError) -> Double {
         if entry.plan.needsScratch && !executor.hasScratchForTeam { try executor.bind(entry.plan) }
         for slot in 0..<inputCount + targetCount {
             let data = (views + slot).pointee.data

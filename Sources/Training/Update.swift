@@ -29,7 +29,9 @@ public final class Update: @unchecked Sendable {
     private var activeGroups = UnsafeMutableBufferPointer<(index: Int, largestCount: Int, group: Unmanaged<OptimizerGroup>)>(start: nil, count: 0)
     /// Of an optimizer that evaluates the loss several times a step.
     private(set) var search: QuasiNewton?
-    private var plan: Plan?
+    private var plan: Plan? { didSet { planUncounted = plan.map { .passUnretained($0) } } }
+    /// The same for a step, which counting its references would delay.
+    private var planUncounted: Unmanaged<Plan>?
     private var accumulation: Plan?
     private var workspace: Storage?
     /// The copy of the last careful step, where each one is: an optimizer of the host program.
@@ -121,7 +123,12 @@ public final class Update: @unchecked Sendable {
     @inline(__always)
     @_optimize(speed)
     public func apply(_ executor: Executor, committing step: Plan? = nil) throws(ChainruleError) {
-        guard let plan else { return }
+        guard let planUncounted else { return }
+        try planUncounted.use { (plan) throws(ChainruleError) in try apply(plan, executor, step) }
+    }
+
+    @inline(__always)
+    private func apply(_ plan: Plan, _ executor: Executor, _ step: Plan?) throws(ChainruleError) {
         guard search == nil else {
             throw ChainruleError(
                 .state, "the optimizer lbfgs", expected: "a trainer's step, which can evaluate the loss several times", got: "gradients alone")
