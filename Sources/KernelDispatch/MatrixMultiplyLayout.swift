@@ -83,7 +83,10 @@ struct MatrixMultiplyLayout {
             local || isDirect
             ? [(p.m, quarter), (256, quarter), (256, quarter / 2)]
             : shared || p.m > 128
-                ? [(96, widest), (96, quarter), (48, quarter), (24, quarter / 2)]
+                // Few columns stay together: a strip of A is read once for all of them.
+                ? p.n <= block
+                    ? [(96, widest), (24, widest), (24, quarter / 2)]
+                    : [(96, widest), (96, quarter), (48, quarter), (24, quarter / 2)]
                 : streams ? [(1, 1024 / size)] : [(p.m, quarter), (24, quarter), (12, quarter / 2)]
         for limit in limits {
             while countDown * countAcross * p.batchCount < wanted {
