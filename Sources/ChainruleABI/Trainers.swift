@@ -10,12 +10,9 @@ import Training
 /// What a chainrule_trainer points to: the trainer, and how the arrays of its last step looked.
 final class TrainerHandle {
     let trainer: Trainer
-    /// The same for a step, which counting its references would delay.
-    let trainerUncounted: Unmanaged<Trainer>
     let seen: SeenArrays
     init(_ trainer: Trainer) {
         self.trainer = trainer
-        trainerUncounted = .passUnretained(trainer)
         seen = SeenArrays(count: trainer.arrayCount)
     }
 }
@@ -164,7 +161,7 @@ public func chainrule_trainer_step(
     guarded("chainrule_trainer_step") { () throws(ChainruleError) in
         // Kept until the step has ended, whatever a callback does.
         let own = try object(trainer, "trainer", TrainerHandle.self)
-        try own.trainerUncounted.use { (trainer) throws(ChainruleError) in
+        try Unmanaged.passUnretained(own.trainer).use { (trainer) throws(ChainruleError) in
             try step(trainer, own.seen, x, y, sample_weight, loss)
         }
     }

@@ -7,6 +7,7 @@ import Layers
 extension Program {
     /// Takes away the copies that nothing but products read.
     func readTransposed() {
+        var removed = Set<Int>()
         for copy in operations.indices {
             guard let (rows, columns) = operations[copy].transposes else { continue }
             let source = operations[copy].operands[0].value
@@ -14,6 +15,8 @@ extension Program {
             guard values[result.index].home == .arena, !values[result.index].isPinned, isGiven(source) else { continue }
             var changed: [(index: Int, operation: Operation)] = []
             let isOnlyMultiplied = operations.indices.dropFirst(copy + 1).allSatisfy { index in
+                // What is copied must still be there.
+                guard !operations[index].writes(root(source), in: self) else { return false }
                 guard operations[index].operands.contains(where: { root($0.value) == result }) else { return true }
                 guard let product = operations[index].reading(source, for: result, rows, columns, in: self) else { return false }
                 changed.append((index, product))
@@ -22,9 +25,9 @@ extension Program {
             // More products would each pack what was turned round once.
             guard isOnlyMultiplied, 1...2 ~= changed.count else { continue }
             for (index, product) in changed { operations[index] = product }
-            operations[copy].operands = []
+            removed.insert(copy)
         }
-        operations.removeAll { $0.transposes != nil && $0.operands.isEmpty }
+        operations = operations.indices.filter { !removed.contains($0) }.map { operations[$0] }
     }
 
     /// Whether it is the caller's array or something computed: a parameter may lie packed.

@@ -126,8 +126,8 @@ extension Trainer {
     /// A step like the last one, on the arrays that `point` named.
     @_optimize(speed)
     public func stepAgain() throws(ChainruleError) -> Double {
-        guard let lastStepUncounted else { throw ChainruleError(.internal, "no step to repeat") }
-        return try lastStepUncounted.use { (entry) throws(ChainruleError) in try stepAgain(entry) }
+        guard let last = lastStep.map({ Unmanaged.passUnretained($0) }) else { throw ChainruleError(.internal, "no step to repeat") }
+        return try last.use { (entry) throws(ChainruleError) in try stepAgain(entry) }
     }
 
     @inline(__always)

@@ -57,9 +57,7 @@ public final class Trainer: @unchecked Sendable {
     /// What the plans are made for.
     private var compute = Compute.float32
     /// The plan of the last step, while it stays bound.
-    var lastStep: StepPlan? { didSet { lastStepUncounted = lastStep.map { .passUnretained($0) } } }
-    /// The same for a step, which counting its references would delay.
-    private(set) var lastStepUncounted: Unmanaged<StepPlan>?
+    var lastStep: StepPlan?
     private let cancelFlag: UnsafeMutablePointer<UInt32>
     private static let keptPlans = 8
 

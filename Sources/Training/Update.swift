@@ -29,9 +29,7 @@ public final class Update: @unchecked Sendable {
     private var activeGroups = UnsafeMutableBufferPointer<(index: Int, largestCount: Int, group: Unmanaged<OptimizerGroup>)>(start: nil, count: 0)
     /// Of an optimizer that evaluates the loss several times a step.
     private(set) var search: QuasiNewton?
-    private var plan: Plan? { didSet { planUncounted = plan.map { .passUnretained($0) } } }
-    /// The same for a step, which counting its references would delay.
-    private var planUncounted: Unmanaged<Plan>?
+    private var plan: Plan?
     private var accumulation: Plan?
     private var workspace: Storage?
     /// The copy of the last careful step, where each one is: an optimizer of the host program.
@@ -123,8 +121,8 @@ public final class Update: @unchecked Sendable {
     @inline(__always)
     @_optimize(speed)
     public func apply(_ executor: Executor, committing step: Plan? = nil) throws(ChainruleError) {
-        guard let planUncounted else { return }
-        try planUncounted.use { (plan) throws(ChainruleError) in try apply(plan, executor, step) }
+        guard let plan = plan.map({ Unmanaged.passUnretained($0) }) else { return }
+        try plan.use { (plan) throws(ChainruleError) in try apply(plan, executor, step) }
     }
 
     @inline(__always)

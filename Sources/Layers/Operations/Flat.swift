@@ -60,14 +60,21 @@ extension Program {
         let operands = [
             Operand(0, x, .read, byteOffset: offset * elementSize), Operand(1, y, .write, byteOffset: toOffset * elementSize),
         ]
-        if factor == 1, !sizes.contains(0) {
-            let dimensions = StridedSpace.joined(sizes: sizes, strides: strides)
-            let first = operations.count
-            defer { if first + 1 == operations.count && offset | toOffset == 0 { operations[first].transposes = Self.matrix(dimensions) } }
-            if let blocks = BlockCopy(dimensions) { return blocks.append(self, operands) }
-            return walk(sizes, strides, operands)
+        let dimensions = StridedSpace.joined(sizes: sizes, strides: strides)
+        let first = operations.count
+        if factor == 1, !sizes.contains(0), let blocks = BlockCopy(dimensions) {
+            blocks.append(self, operands)
+        } else if let space = StridedSpace(sizes: sizes, strides: strides), space.count > 0 {
+            let pieces = (space.rows + space.rowsPerPiece - 1) / space.rowsPerPiece
+            call(
+                .copyStrided, operands + [Operand(2, table(space), .read)], pieces: pieces, cost: Double(space.count) * 0.5
+            ) {
+                $0.integers[0] = space.rowsPerPiece
+                $0.integers[1] = factor == 1 ? 0 : 1
+                $0.scalars[0] = factor
+            }
         }
-        walk(sizes, strides, operands, factor)
+        if factor == 1, offset | toOffset == 0, operations.count == first + 1 { operations[first].transposes = Self.matrix(dimensions) }
     }
 
     /// Rows and columns of the dense matrices that a copy of these dimensions fills with the transposes of dense ones.
@@ -78,18 +85,6 @@ extension Program {
             dimensions.count == 2 || dimensions[0].strides == [rows.size * columns.size, rows.size * columns.size]
         else { return nil }
         return (rows.size, columns.size)
-    }
-
-    private func walk(_ sizes: [Int], _ strides: [[Int]], _ operands: [Operand], _ factor: Double = 1) {
-        guard let space = StridedSpace(sizes: sizes, strides: strides), space.count > 0 else { return }
-        let pieces = (space.rows + space.rowsPerPiece - 1) / space.rowsPerPiece
-        call(
-            .copyStrided, operands + [Operand(2, table(space), .read)], pieces: pieces, cost: Double(space.count) * 0.5
-        ) {
-            $0.integers[0] = space.rowsPerPiece
-            $0.integers[1] = factor == 1 ? 0 : 1
-            $0.scalars[0] = factor
-        }
     }
 
     /// The sum of x (contiguous, of this shape) over some dimensions, times a factor.

@@ -219,28 +219,21 @@ struct RecurrentSequence {
         let cost = Double(sizes.gates) * (Double(sizes.state) / 40 + 2) * (units > 0 ? 2 : Double(steps))
         for step in 0..<(units > 0 ? sizes.time : 1) {
             emit.program.call(kernel, operands, pieces: pieces, cost: cost, inPlace: inPlace) {
-                setIntegers(&$0, product, projectionPieces, rows, units, step, wantsInitial)
+                $0.integers[Slot.batch] = sizes.batch
+                $0.integers[Slot.time] = sizes.time
+                $0.integers[Slot.hidden] = sizes.hidden
+                $0.integers[Slot.state] = sizes.state
+                $0.integers[Slot.unit] = unit.rawValue
+                $0.integers[Slot.rowsPerPiece] = rows
+                $0.integers[Slot.isReverse] = isReverse ? 1 : 0
+                $0.integers[Slot.outputStride] = outputStride
+                $0.integers[Slot.productPieces] = product.pieces
+                $0.integers[Slot.projectionPieces] = projectionPieces
+                $0.integers[Slot.wantsInitial] = wantsInitial ? 1 : 0
+                $0.integers[Slot.unitsPerPiece] = units
+                $0.integers[Slot.step] = step
             }
         }
-    }
-
-    private func setIntegers(
-        _ call: inout KernelCall, _ product: RepeatedProduct, _ projectionPieces: Int, _ rows: Int, _ units: Int, _ step: Int,
-        _ wantsInitial: Bool
-    ) {
-        call.integers[Slot.batch] = sizes.batch
-        call.integers[Slot.time] = sizes.time
-        call.integers[Slot.hidden] = sizes.hidden
-        call.integers[Slot.state] = sizes.state
-        call.integers[Slot.unit] = unit.rawValue
-        call.integers[Slot.rowsPerPiece] = rows
-        call.integers[Slot.isReverse] = isReverse ? 1 : 0
-        call.integers[Slot.outputStride] = outputStride
-        call.integers[Slot.productPieces] = product.pieces
-        call.integers[Slot.projectionPieces] = projectionPieces
-        call.integers[Slot.wantsInitial] = wantsInitial ? 1 : 0
-        call.integers[Slot.unitsPerPiece] = units
-        call.integers[Slot.step] = step
     }
 
     /// A weight as a repeated product reads it.
