@@ -222,11 +222,8 @@ extension Model {
         try prepare()
         let predictor = try predictors.take(self)
         defer { predictors.give(predictor) }
-        if let first = firstBatchedInput, views[first].rank > 0, views[first].shape[0] <= predictionPart || !isSeparable,
-            predictor.runKnown(views, outputs, batch: views[first].shape[0])
-        {
-            return
-        }
+        let known = firstBatchedInput.map { views[$0].rank > 0 ? views[$0].shape[0] : .max } ?? 1
+        if known <= predictionPart || !isSeparable, predictor.runKnown(views, outputs, batch: known) { return }
         let specifications = inputSpecifications
         let batch = try batch(of: views, specifications)
         for index in views.indices { try Feeds.check(views[index], specifications[index], batch: batch) }

@@ -22,6 +22,8 @@ struct MatrixMultiplyLayout {
     private var fetches = false
     private var streams = false
     private var isPrepared = false
+    /// Tiles of four rows by four vectors.
+    private let isLow: Bool
     /// A convolution multiplies the image as it lies.
     private let isDirect: Bool
     /// Pieces are half as wide, for a smaller second-level cache. A transposed operand loses more by that than it gains.
@@ -42,7 +44,13 @@ struct MatrixMultiplyLayout {
         if isSwapped { Self.transpose(&p) } else { Self.mergeBatch(&p) }
         isTransposed = p.bColumnStride != 1
         isDirect = p.isDirect && p.gathersB && !p.isDouble && tile.rows > 4
-        vectors = Self.tileVectors(rows: p.m, columns: p.n, lanes: lanes, tile: tile)
+        if case .prepared = packing { isPrepared = true }
+        // Low and wide tiles write longer runs of C, which takes most of the time over a short k. They read B three times as
+        // often: that costs nothing where a vector's FMAs take as long as its loads, as on Zen 4, the CPU of small caches.
+        // Transposed A gives a line to 16 rows, which one strip should use up.
+        isLow = tile.rows == 12 && p.m > 4 && p.n >= 4 * lanes && !p.gathersB
+            && (p.k <= 16 || Self.cacheIsSmall && (p.aColumnStride == 1 || isPrepared))
+        vectors = isLow ? 4 : Self.tileVectors(rows: p.m, columns: p.n, lanes: lanes, tile: tile)
         nanoseconds = Self.estimate(p, size: size, lanes: lanes)
         let width = vectors * lanes
 
@@ -60,10 +68,7 @@ struct MatrixMultiplyLayout {
             if p.gathersB { (shared, local) = (false, !isDirect) }
         case .never: local = isTransposed
         case .eachPiece: local = true
-        case .shared: shared = true
-        case .prepared:
-            shared = true
-            isPrepared = true
+        case .shared, .prepared: shared = true
         }
 
         // Pieces: at most so wide that a block of their columns stays in the second-level cache, then
@@ -72,15 +77,18 @@ struct MatrixMultiplyLayout {
         streams = p.m == 1 && !isTransposed && !shared && !local && p.n > width && !p.hasColumnSums && !p.biasOfRows
         let block = 1024 / size
         isNarrow = shared && Self.secondCacheIsSmall && !isTransposed && p.aColumnStride == 1
-        let widest = streams ? 8192 / size : isNarrow ? block / 2 : block
+        let isShort = p.k <= 16 && !p.gathersB
+        let widest = streams || isShort ? 8192 / size : isNarrow ? block / 2 : block
         pieceRows = Self.split(p.m, into: (p.m + 0xfffff) >> 20, multiple: 1)
         pieceColumns = Self.split(p.n, into: (p.n + widest - 1) / widest, multiple: width)
         // A streamed B is better read in long runs.
         let most = streams ? min(4, nanoseconds / 80_000) : min(32, nanoseconds / 40_000)
         let wanted = pieces ?? (nanoseconds < 4000 ? 1 : max(2, Int(most)))
         let quarter = (streams ? widest : block) / 4
+        // Over a short k, columns stay together: a core then writes whole rows of C.
         let limits: [(rows: Int, columns: Int)] =
-            local || isDirect
+            isShort ? [(24, widest), (24, quarter)]
+            : local || isDirect
             ? [(p.m, quarter), (256, quarter), (256, quarter / 2)]
             : shared || p.m > 128
                 // Few columns stay together: a strip of A is read once for all of them.
@@ -111,11 +119,11 @@ struct MatrixMultiplyLayout {
 
         // How A is read. Rows a multiple of 4096 bytes apart share few sets of the cache, and push each
         // other out of one of 32 KB and 8 ways; in one of 48 KB and 12 ways they leave no room for B, which
-        // costs less. A strip of transposed A is worth copying only if many tiles use it.
+        // costs less. Four rows have room. A strip of transposed A is worth copying only if many tiles use it.
         let isRowMajor = p.aColumnStride == 1
         let conflicting =
             (isRowMajor ? p.aRowStride : p.aColumnStride) * size % 4096 == 0 && (isRowMajor || pieceColumns >= 256)
-        self.packRows = packRows ?? (conflicting && p.m > 4 && pieceColumns > (Self.cacheIsSmall ? width : 4 * width))
+        self.packRows = packRows ?? (conflicting && p.m > 4 && !isLow && pieceColumns > (Self.cacheIsSmall ? width : 4 * width))
         // A long B, which comes from memory, is fetched ahead of the CPU's own prefetching, where that doesn't follow eight
         // rows: Zen 5, with 48 KB, takes half as long again if it is told what it does anyway.
         fetches = streams

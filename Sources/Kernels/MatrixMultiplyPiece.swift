@@ -29,7 +29,7 @@ func multiplyBlock<V: KernelMath>(
     let columns = endColumn - firstColumn
     let rows = endRow - firstRow
     let vectors = p.flags.vectors
-    let heights = StripHeights(rows: rows)
+    let heights = StripHeights(rows: rows, atMost: rowsOfTile(p))
     let stripSpace = p.scratch.assumingMemoryBound(to: V.Scalar.self)
     var s = Strip<V>(
         a: UnsafeRawPointer(p.a), b: UnsafeRawPointer(p.b), partial: UnsafePointer(p.partial), result: p.c,
@@ -86,6 +86,18 @@ func multiplyBlock<V: KernelMath>(
         }
         k += depth
     } while k < p.depth
+}
+
+/// The tallest tile for this product.
+@inline(__always)
+private func rowsOfTile<V: KernelMath>(_ p: Product<V>) -> Int {
+    #if AVX512
+    // Over a short k most of the time goes to C: a tile that is low and wide writes longer runs of it.
+    if p.flags.vectors == 4 { return 4 }
+    // More rows a multiple of 4096 bytes apart than a first-level cache has ways would push each other out.
+    if p.flags.vectors == 1 && !p.flags.has(MatrixMultiplyFlags.packA) && p.aRow * MemoryLayout<V.Scalar>.stride % 4096 == 0 { return 8 }
+    #endif
+    return maximumRows
 }
 
 /// A strip's columns: tiles of full width, then narrower ones for what remains.

@@ -8,8 +8,8 @@ struct StripHeights {
     private let least: Int
     private let taller: Int
 
-    @inline(__always) init(rows: Int) {
-        count = (rows + maximumRows - 1) / maximumRows
+    @inline(__always) init(rows: Int, atMost most: Int = maximumRows) {
+        count = (rows + most - 1) / most
         least = rows / count
         taller = rows - least * count
     }
