@@ -89,6 +89,13 @@ func withViews<T>(
     }
 }
 
+/// The sizes, where they lie.
+@inline(__always)
+func shapeAddress(_ array: UnsafePointer<chainrule_array>) -> UnsafePointer<Int64> {
+    let offset = MemoryLayout<chainrule_array>.offset(of: \chainrule_array.shape) ?? 0
+    return (UnsafeRawPointer(array) + offset).assumingMemoryBound(to: Int64.self)
+}
+
 /// One number of an array's shape or strides.
 func setElement<T>(_ tuple: inout T, _ index: Int, _ value: Int64) {
     withUnsafeMutableBytes(of: &tuple) { $0.storeBytes(of: value, toByteOffset: index * 8, as: Int64.self) }

@@ -215,21 +215,3 @@ public func chainrule_model_summary(
         try putText(try model.withReadLock { model.summary }, buffer, capacity, length)
     }
 }
-
-@_optimize(speed)
-@_cdecl("chainrule_model_predict") @implementation
-public func chainrule_model_predict(
-    _ model: OpaquePointer?, _ inputs: UnsafePointer<chainrule_array>?, _ outputs: UnsafePointer<chainrule_array>?
-) -> chainrule_status {
-    guarded("chainrule_model_predict") { () throws(ChainruleError) in
-        let model = try modelHandle(model).model
-        guard model.lock.tryRead() else { throw Model.busy }
-        defer { model.lock.endRead() }
-        try model.prepare()
-        try withViews(inputs, model.inputs.count, "inputs") { (from) throws(ChainruleError) in
-            try withViews(outputs, model.outputs.count, "outputs") { (to) throws(ChainruleError) in
-                try model.predict(from, into: to)
-            }
-        }
-    }
-}

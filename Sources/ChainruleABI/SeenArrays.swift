@@ -50,9 +50,8 @@ final class SeenArrays {
         guard a.pointee.data != nil, a.pointee.strided == 0, a.pointee.dtype == b.pointee.dtype,
             a.pointee.rank == b.pointee.rank
         else { return false }
-        let offset = MemoryLayout<chainrule_array>.offset(of: \chainrule_array.shape) ?? 0
-        let own = (UnsafeRawPointer(a) + offset).assumingMemoryBound(to: Int64.self)
-        let other = (UnsafeRawPointer(b) + offset).assumingMemoryBound(to: Int64.self)
+        let own = shapeAddress(a)
+        let other = shapeAddress(b)
         for index in 0..<Int(a.pointee.rank) where own[index] != other[index] { return false }
         return true
     }

@@ -32,6 +32,12 @@ public struct ExpectedArray {
         for index in 0..<shape.rank { self.shape[index] = shape[index] }
     }
 
+    var elementCount: Int {
+        var product = 1
+        for index in 0..<rank { product *= shape[index] }
+        return product
+    }
+
     @inline(__always)
     public func fits(_ view: ArrayView) -> Bool {
         guard view.rank == rank || (mayDropLast && view.rank == rank - 1) else { return false }

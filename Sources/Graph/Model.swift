@@ -75,6 +75,8 @@ public final class Model: @unchecked Sendable {
     /// The nodes that are the model's outputs; without `setOutputs` the first output of what was added last.
     public var outputs: [Int] { explicitOutputs ?? (entries.last.map { [numbers[$0.first]] } ?? []) }
 
+    public var outputCount: Int { explicitOutputs?.count ?? min(entries.count, 1) }
+
     /// The caller's number of a node.
     public func number(of node: Int) -> Int { numbers.firstIndex(of: node) ?? node }
 

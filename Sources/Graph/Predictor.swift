@@ -5,45 +5,7 @@ import KernelDispatch
 import Layers
 import Tensors
 
-public final class PredictorPool: @unchecked Sendable {
-    private let lock = ThreadLock()
-    private var idle: [Predictor] = []
-
-    public init() {}
-
-    func take(_ model: Model) throws(ChainruleError) -> Predictor {
-        lock.lock()
-        let predictor = idle.popLast()
-        lock.unlock()
-        if let predictor { return predictor }
-        return try Predictor(model)
-    }
-
-    func clear() {
-        lock.lock()
-        idle = []
-        lock.unlock()
-    }
-
-    func give(_ predictor: Predictor) {
-        lock.lock()
-        if idle.count < 64 { idle.append(predictor) }
-        lock.unlock()
-    }
-}
-
 final class Predictor: @unchecked Sendable {
-    private struct Entry {
-        var batch: Int
-        var plan: Plan
-        var outputs: [Value]
-        var outputShapes: [Shape]
-        /// Whether the plan writes output i where the caller wants it, without a copy.
-        var writesOutput: [Bool]
-        /// Inputs, then outputs.
-        var expected: [ExpectedArray]
-    }
-
     private static let keptPlans = 6
 
     // Unowned: the model's pool owns the predictor.
@@ -51,7 +13,10 @@ final class Predictor: @unchecked Sendable {
     private let executor: Executor
     private let feeds: Feeds
     private var packed: PackedParameters?
-    private var entries: [Entry] = []
+    private var entries: [PredictionPlan] = []
+    /// The same, without references that a prediction would have to take.
+    private let known = UnsafeMutablePointer<Unmanaged<PredictionPlan>>.allocate(capacity: keptPlans)
+    private var knownCount = 0
 
     init(_ model: Model) throws(ChainruleError) {
         self.model = model
@@ -59,10 +24,11 @@ final class Predictor: @unchecked Sendable {
         feeds = Feeds(type: model.type, count: model.inputs.count + model.outputs.count)
     }
 
-    private func entry(batch: Int) throws(ChainruleError) -> Int {
-        if let found = entries.firstIndex(where: { $0.batch == batch }) {
-            if !entries[found].plan.needsScratch || executor.hasScratchForTeam { return found }
-            try executor.bind(entries[found].plan)
+    deinit { known.deallocate() }
+
+    private func entry(batch: Int) throws(ChainruleError) -> PredictionPlan {
+        if let found = entries.first(where: { $0.batch == batch }) {
+            if found.plan.needsScratch && !executor.hasScratchForTeam { try executor.bind(found.plan) }
             return found
         }
         let builder = try PlanBuilder(model: model, request: PlanRequest(batch: batch))
@@ -75,53 +41,31 @@ final class Predictor: @unchecked Sendable {
             executor.packed = packed?.storage
         }
         if mayPack, let packed { builder.program.packedOffsets = packed.offsets }
-        let plan = try Plan(builder.program)
-        try executor.bind(plan)
+        let made = try PredictionPlan(model, builder, batch: batch, writesOutput: writesOutput)
+        try executor.bind(made.plan)
         if entries.count >= Predictor.keptPlans { executor.unbind(entries.removeFirst().plan) }
-        entries.append(
-            Entry(
-                batch: batch, plan: plan, outputs: model.outputs.indices.map { builder.output($0) },
-                outputShapes: model.outputs.indices.map { builder.outputShape($0) }, writesOutput: writesOutput,
-                expected: builder.expectedInputs() + model.outputs.indices.map {
-                    ExpectedArray(builder.outputShape($0), kind: model.nodes[model.outputs[$0]].outputKinds[0])
-                }))
-        return entries.count - 1
+        entries.append(made)
+        for (index, entry) in entries.enumerated() { (known + index).initialize(to: Unmanaged.passUnretained(entry)) }
+        knownCount = entries.count
+        return made
     }
 
-    /// The short way for what most calls are: a batch size met before, arrays of the model's own type
-    /// that lie in one piece. False if it isn't so; then nothing was done.
-    func runKnown(
-        _ inputs: UnsafeBufferPointer<ArrayView>, _ outputs: UnsafeBufferPointer<ArrayView>, batch: Int
-    ) -> Bool {
-        for index in entries.indices where entries[index].batch == batch && !entries[index].plan.checksIndices
-            && entries[index].plan.customWorks.isEmpty
-        {
-            let plan = entries[index].plan
-            if plan.needsScratch && !executor.hasScratchForTeam { return false }
-            for slot in 0..<inputs.count where !fits(index, slot, inputs[slot]) { return false }
-            for slot in 0..<outputs.count {
-                guard fits(index, inputs.count + slot, outputs[slot]) else { return false }
-                for other in inputs where outputs[slot].overlaps(other) { return false }
-                for other in 0..<slot where outputs[slot].overlaps(outputs[other]) { return false }
+    /// The short way for what most calls are: a batch size met before, arrays of the model's own types. False if it isn't
+    /// so; then nothing was done.
+    @_optimize(speed)
+    func runKnown(_ arrays: UnsafePointer<PlainArray>, _ count: Int) -> Bool {
+        for index in 0..<knownCount {
+            let isDone = known[index]._withUnsafeGuaranteedRef { entry in
+                guard entry.fits(arrays, count), !entry.plan.needsScratch || executor.hasScratchForTeam else { return false }
+                entry.point(arrays)
+                if entry.plan.usesPacked { packed?.refresh(model) }
+                executor.run(entry.plan, .forward)
+                entry.copyOutputs(arrays, from: executor)
+                return true
             }
-            for slot in 0..<inputs.count { plan.setExternal(slot, inputs[slot].data) }
-            for slot in 0..<outputs.count { plan.setExternal(inputs.count + slot, outputs[slot].data) }
-            if plan.usesPacked { packed?.refresh(model) }
-            executor.run(plan, .forward)
-            for slot in 0..<outputs.count where !entries[index].writesOutput[slot] {
-                guard let result = executor.address(entries[index].outputs[slot], in: plan), let data = outputs[slot].data
-                else { continue }
-                data.copyMemory(from: result, byteCount: outputs[slot].elementCount * model.type.size)
-            }
-            return true
+            if isDone { return true }
         }
         return false
-    }
-
-    @inline(__always)
-    private func fits(_ entry: Int, _ place: Int, _ view: ArrayView) -> Bool {
-        view.type == (entries[entry].expected[place].isReal ? model.type : model.storageType(.integer)) && view.isContiguous
-            && entries[entry].expected[place].fits(view)
     }
 
     /// Rows `first..<first + batch` of everything; arrays were checked.
@@ -129,13 +73,13 @@ final class Predictor: @unchecked Sendable {
         _ specifications: [FeedSpecification], _ inputs: UnsafeBufferPointer<ArrayView>,
         _ outputs: UnsafeBufferPointer<ArrayView>, first: Int, batch: Int, isWhole: Bool
     ) throws(ChainruleError) {
-        let index = try entry(batch: batch)
-        let plan = entries[index].plan
+        let entry = try entry(batch: batch)
+        let plan = entry.plan
         for slot in 0..<inputs.count {
             let view = isWhole ? inputs[slot] : inputs[slot].rows(first, batch)
             plan.setExternal(slot, try feeds.address(view, specifications[slot], slot: slot))
         }
-        let direct = entries[index].writesOutput
+        let direct = entry.writesOutput
         for slot in 0..<outputs.count where direct[slot] {
             let view = isWhole ? outputs[slot] : outputs[slot].rows(first, batch)
             let place = inputs.count + slot
@@ -147,13 +91,13 @@ final class Predictor: @unchecked Sendable {
         try executor.runForward(plan)
         for slot in 0..<outputs.count {
             let view = isWhole ? outputs[slot] : outputs[slot].rows(first, batch)
-            guard let result = executor.address(entries[index].outputs[slot], in: plan), let data = view.data,
+            guard let result = executor.address(entry.outputs[slot], in: plan), let data = view.data,
                 result != data
             else { continue }
             if view.type == outputType(slot) && view.isContiguous {
                 data.copyMemory(from: result, byteCount: view.elementCount * model.type.size)
             } else {
-                copyOut(result, outputType(slot), entries[index].outputShapes[slot], to: view)
+                copyOut(result, outputType(slot), entry.outputShapes[slot], to: view)
             }
         }
     }
@@ -215,6 +159,15 @@ extension Model {
         return nil
     }
 
+    /// The short way; false if the arrays are not for it, and then nothing was done. The caller reads the model.
+    /// - arrays: inputs, then outputs.
+    @inline(__always)
+    public func predictKnown(_ arrays: UnsafePointer<PlainArray>, _ count: Int) -> Bool {
+        guard let predictor = predictors.takeLast() else { return false }
+        defer { predictors.give(predictor) }
+        return predictor._withUnsafeGuaranteedRef { $0.runKnown(arrays, count) }
+    }
+
     /// Runs the model on checked or unchecked arrays of the caller.
     public func predict(
         _ views: UnsafeBufferPointer<ArrayView>, into outputs: UnsafeBufferPointer<ArrayView>
@@ -222,8 +175,6 @@ extension Model {
         try prepare()
         let predictor = try predictors.take(self)
         defer { predictors.give(predictor) }
-        let known = firstBatchedInput.map { views[$0].rank > 0 ? views[$0].shape[0] : .max } ?? 1
-        if known <= predictionPart || !isSeparable, predictor.runKnown(views, outputs, batch: known) { return }
         let specifications = inputSpecifications
         let batch = try batch(of: views, specifications)
         for index in views.indices { try Feeds.check(views[index], specifications[index], batch: batch) }
