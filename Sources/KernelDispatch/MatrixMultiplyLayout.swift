@@ -85,9 +85,11 @@ struct MatrixMultiplyLayout {
         let most = streams ? min(4, nanoseconds / 80_000) : min(32, nanoseconds / 40_000)
         let wanted = pieces ?? (nanoseconds < 4000 ? 1 : max(2, Int(most)))
         let quarter = (streams ? widest : block) / 4
-        // Over a short k, columns stay together: a core then writes whole rows of C.
+        // Over a short k, and where a small B is turned round, columns stay together: a core then reads and writes whole
+        // rows, those of other products over the same batch.
+        let isSmall = local && !p.gathersB && p.k * p.n * size <= 128 << 10
         let limits: [(rows: Int, columns: Int)] =
-            isShort ? [(24, widest), (24, quarter)]
+            isShort || isSmall ? [(isShort ? 24 : 96, widest), (24, quarter)]
             : local || isDirect
             ? [(p.m, quarter), (256, quarter), (256, quarter / 2)]
             : shared || p.m > 128

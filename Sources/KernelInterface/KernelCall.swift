@@ -28,5 +28,8 @@ public let kernelScratchBytes = 1 << 20
 /// same at any thread count.
 public let elementsPerPiece = 8192
 
+/// Parameters per piece of an optimizer's pass, which computes more for an element than other kernels do.
+public let parametersPerPiece = 4096
+
 /// Rows of a table in a piece of those kernels that look at touched rows alone.
 public let rowsPerTouchedPiece = 4096

@@ -1,6 +1,6 @@
 // What is done to a parameter's gradient before its optimizer sees it, and to the parameter after it.
 //
-// regularize  z = g + l1 sign(p) + l2 p.  Pieces: elementsPerPiece.
+// regularize  z = g + l1 sign(p) + l2 p.  Pieces: parametersPerPiece.
 //   pointers  0 p  1 g  2 z      integers  0 count      scalars  0 l1  1 l2
 // constrain  Pieces: integer 4 units; non-negative: the units are single elements.
 //   non-negative (0)  p = max(p, 0)

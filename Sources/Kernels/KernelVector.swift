@@ -151,8 +151,8 @@ extension DoubleVector: KernelVector {
 #endif
 
 /// Element ranges of a flat array's pieces `begin..<end`.
-@inline(__always) func flatRange(_ begin: Int, _ end: Int, _ count: Int) -> Range<Int> {
-    let low = begin * elementsPerPiece
-    let high = end * elementsPerPiece
+@inline(__always) func flatRange(_ begin: Int, _ end: Int, _ count: Int, perPiece: Int = elementsPerPiece) -> Range<Int> {
+    let low = begin * perPiece
+    let high = end * perPiece
     return low..<(high < count ? high : count)
 }

@@ -129,19 +129,25 @@ extension Product {
         let across = counts >> 24 & 0xff_ffff
         let together = counts >> 48
         let batchCount = flags.batchCount
-        for piece in begin..<end {
+        // Pieces below each other are one block where each would pack the same columns anew.
+        let merges = flags.has(MatrixMultiplyFlags.localB) && together == 1 && depth <= blockLength
+        var piece = begin
+        while piece < end {
             let group = piece / (down * across)
             let rest = piece - group * down * across
             let column = firstColumn + rest / down * pieceColumns
             let row = rest % down * pieceRows
+            let count = merges ? min(end - piece, down - rest % down) : 1
+            let endRow = row + count * pieceRows
             let firstMatrix = group * together
             let lastMatrix = firstMatrix + together < batchCount ? firstMatrix + together : batchCount
             for matrix in firstMatrix..<lastMatrix {
                 move(to: matrix)
                 multiply(
-                    self, row, row + pieceRows < rows ? row + pieceRows : rows, column,
+                    self, row, endRow < rows ? endRow : rows, column,
                     column + pieceColumns < columns ? column + pieceColumns : columns)
             }
+            piece += count
         }
     }
 

@@ -81,7 +81,7 @@ enum Tile<let R: Int, let W: Int, V: KernelMath> {
     private static func prefetch(_ s: Strip<V>, _ column: Int) {
         let p = UnsafePointer(s.result) + column
         for j in 0..<W {
-            for i in 0..<R { cr_prefetch(p + (i * s.resultRow + j * V.lanes)) }
+            for i in 0..<R { cr_prefetch_to_write(p + (i * s.resultRow + j * V.lanes)) }
         }
     }
 

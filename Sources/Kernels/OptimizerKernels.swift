@@ -1,6 +1,6 @@
 // What all optimizers' kernels share, and gradient descent. One fused pass over the flat array of
 // parameters per step: each array is read once and written once. Formulas, with their order of
-// operations, are PyTorch's. Pieces: elementsPerPiece.
+// operations, are PyTorch's. Pieces: parametersPerPiece.
 //
 // All: g = clamp(+-scale * gradient, -clip, clip)
 //   pointers  0 parameters  1 gradient  2, 3, 5 the optimizer's own arrays  4 gradient scale (one
@@ -14,6 +14,7 @@
 //   pointers  2 momentum buffer or nil      integers  1 bit 0: nesterov
 //   scalars   0 lr  1 momentum  2 dampening  4 decay
 
+import CPUFeatures
 import KernelInterface
 
 let sgdKernel: Kernel = { call, begin, end, _ in
@@ -21,7 +22,8 @@ let sgdKernel: Kernel = { call, begin, end, _ in
     if arguments.has(2) {
         runPass(MomentumDescent<FloatVector>.self, MomentumDescent<DoubleVector>.self, arguments, begin, end)
     } else {
-        runPass(PlainDescent<FloatVector>.self, PlainDescent<DoubleVector>.self, arguments, begin, end)
+        // Keeps nothing that could stay denormal.
+        runPass(PlainDescent<FloatVector>.self, PlainDescent<DoubleVector>.self, arguments, begin, end, flushes: false)
     }
 }
 
@@ -51,10 +53,16 @@ protocol OptimizerPass<V> {
     func step(_ i: Int, _ n: Int)
 }
 
+/// - flushes: denormal numbers count as zeros. A moment shrinks by a factor each step where the gradient is 0, as in a unit
+///   that is never active, ends as a denormal number, and rounding keeps it one: each later step would take twice as long.
 @inline(__always)
-func runPass<F: OptimizerPass, D: OptimizerPass>(_: F.Type, _: D.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
-    let range = flatRange(begin, end, arguments.integer(0))
+func runPass<F: OptimizerPass, D: OptimizerPass>(
+    _: F.Type, _: D.Type, _ arguments: Arguments, _ begin: Int, _ end: Int, flushes: Bool = true
+) {
+    let range = flatRange(begin, end, arguments.integer(0), perPiece: parametersPerPiece)
+    let before = flushes ? cr_begin_flushing() : 0
     if arguments.isDouble { run(D.self, arguments, range) } else { run(F.self, arguments, range) }
+    if flushes { cr_end_flushing(before) }
 }
 
 @inline(never)

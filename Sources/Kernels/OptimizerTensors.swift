@@ -15,7 +15,7 @@
 //   muon (2)       1 / max(sqrt(U), eps)
 //   pointers  0 sums  1 result (one element)
 //   integers  0 pieces  1 which  3 count      scalars  1 eps2 or eps  2 rate  3 d
-// updateApply: p = keep p + factor scale u
+// updateApply: p = keep p + factor scale u. Pieces: parametersPerPiece.
 //   pointers  0 p  1 u  2 scale (one element)      integers  0 count
 //   scalars   0 keep (0: p is not read)  5 factor
 

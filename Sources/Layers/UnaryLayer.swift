@@ -58,4 +58,4 @@ extension Program {
 }
 
 /// How many pieces a flat array of `count` elements is cut into.
-public func flatPieces(_ count: Int) -> Int { max((count + elementsPerPiece - 1) / elementsPerPiece, 1) }
+public func flatPieces(_ count: Int, _ perPiece: Int = elementsPerPiece) -> Int { max((count + perPiece - 1) / perPiece, 1) }

@@ -61,7 +61,11 @@ struct CrossEntropy: Loss {
             : emit.scale(elements: rows.positions)
         let logits = emit.asRows(emit.predictions[0], rows)
         let target = emit.hasLabels() ? emit.targets[0] : emit.asRows(emit.targets[0], rows)
-        let rowsPerPiece = StridedSpace.rowsPerPiece(columns: rows.classes)
+        // A row takes as long as one of whole vectors. Few rows are shared too: in the products before and behind, those
+        // that a core computed are its own.
+        let elements = rows.count * ((rows.classes + 15) / 16 * 16)
+        let parts = max((elements + elementsPerPiece - 1) / elementsPerPiece, elements < 4096 ? 1 : 2)
+        let rowsPerPiece = max((rows.count + parts - 1) / parts, 1)
         let pieces = max((rows.count + rowsPerPiece - 1) / rowsPerPiece, 1)
         let partials = program.value(bytes: pieces * 8)
         emit.withGradientRows(rows) { gradient in
@@ -71,7 +75,7 @@ struct CrossEntropy: Loss {
             if let gradient { list.append(Operand(4, gradient, .write)) }
             if let weightSum = scale.weightSum { list.append(Operand(6, weightSum, .read)) }
             if let losses = emit.place(emit.shapes[0].withoutClasses) { list.append(Operand(7, losses, .write)) }
-            program.call(.crossEntropy, list, pieces: pieces, cost: Double(rows.count * rows.classes) * 2) {
+            program.call(.crossEntropy, list, pieces: pieces, cost: Double(elements) + 1) {
                 $0.integers[0] = rows.count
                 $0.integers[1] = rows.classes
                 $0.integers[2] = rowsPerPiece

@@ -81,7 +81,7 @@ struct Muon: TensorOptimizer {
             update.scale(of: sums, pieces: update.pieces, 2, least: eps, into: size)
             program.call(
                 .updateApply, [Operand(0, x, .write), Operand(1, direction, .read), Operand(2, size, .read)],
-                pieces: update.pieces, cost: Double(update.count) * 0.2
+                pieces: flatPieces(update.count, parametersPerPiece), cost: Double(update.count) * 0.2
             ) {
                 $0.integers[0] = update.count
                 $0.scalars[5] = 1

@@ -177,7 +177,7 @@ public struct TensorUpdate {
         let count = count
         program.call(
             .updateApply, [Operand(0, parameter, .write), Operand(1, direction, .read), Operand(2, scale, .read)],
-            pieces: pieces, cost: Double(count) * 0.3
+            pieces: flatPieces(count, parametersPerPiece), cost: Double(count) * 0.3
         ) { $0.integers[0] = count }
     }
 }

@@ -167,7 +167,7 @@ struct UpdateProgram {
             var operands = [Operand(0, parameter, .write), Operand(1, gradient, .read)]
             for index in run.state.indices { operands.append(Operand(flat.stateSlots[index], state(index), .write)) }
             if let scale { operands.append(Operand(4, scale, .read)) }
-            program.call(flat.kernel, operands, pieces: flatPieces(elements), cost: Double(elements) * 0.5) {
+            program.call(flat.kernel, operands, pieces: flatPieces(elements, parametersPerPiece), cost: Double(elements) * 0.5) {
                 $0.integers[0] = elements
                 $0.integers[1] = flat.options
                 $0.integers[3] = flat.maximize ? 1 : 0
@@ -199,7 +199,7 @@ struct UpdateProgram {
             program.call(
                 .regularize,
                 [Operand(0, weight, .read), Operand(1, plain, .read, byteOffset: offset), Operand(2, sum, .write, byteOffset: offset)],
-                pieces: flatPieces(parameter.elementCount), cost: Double(parameter.elementCount) * 0.3
+                pieces: flatPieces(parameter.elementCount, parametersPerPiece), cost: Double(parameter.elementCount) * 0.3
             ) {
                 $0.integers[0] = parameter.elementCount
                 $0.scalars[0] = group.l1

@@ -90,7 +90,7 @@ import Testing
         var outputs = [0: GuardedArray(p)]
         for (index, values) in kept.enumerated() { outputs[Self.slots[index]] = GuardedArray(values) }
         everyWay(
-            pass.name, isDouble: T.isDouble, pieces: pieces(count), inputs: [1: GuardedArray(g)], outputs: outputs,
+            pass.name, isDouble: T.isDouble, pieces: pieces(count, per: parametersPerPiece), inputs: [1: GuardedArray(g)], outputs: outputs,
             { call in
                 call.integers[0] = count
                 call.integers[1] = pass.option

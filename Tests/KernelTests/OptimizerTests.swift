@@ -78,7 +78,7 @@ import Testing
                 outputs[3] = GuardedArray(b)
             }
             everyWay(
-                options.name, isDouble: T.isDouble, pieces: pieces(count), inputs: inputs, outputs: outputs,
+                options.name, isDouble: T.isDouble, pieces: pieces(count, per: parametersPerPiece), inputs: inputs, outputs: outputs,
                 { call in
                     call.integers[0] = count
                     call.integers[1] = options.name == .sgd ? options.flag : 0

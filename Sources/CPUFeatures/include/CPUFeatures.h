@@ -211,6 +211,14 @@ CR_INLINE void cr_store_all_doubles(double *p, cr_doubles v) { __builtin_memcpy(
 #include "CPUBFloat16.h"
 
 CR_INLINE void cr_prefetch(const void *p) { __builtin_prefetch(p, 0, 3); }
+/* For writing: another core's copy of the line is taken from it. */
+CR_INLINE void cr_prefetch_to_write(const void *p) {
+#if defined(__x86_64__)
+  __asm__ volatile("prefetchw %0" : : "m"(*(const char *)p));
+#else
+  __builtin_prefetch(p, 1, 3);
+#endif
+}
 /* Into the second-level cache. */
 CR_INLINE void cr_prefetch_far(const void *p) { __builtin_prefetch(p, 0, 2); }
 /* The same pointer, which the compiler can't compute from another one. */
