@@ -121,8 +121,67 @@ static void predict_outputs_of_outputs(void) {
   chainrule_model_free(model);
 }
 
+/* More batch sizes than a model keeps plans for, again and again, and arrays that lie in each other's memory. */
+static void predict_again(void) {
+  enum { MOST = 9 };
+  static float x[MOST * 4 + MOST * 2], all[MOST * 2], some[MOST * 2];
+  chainrule_model *model = test_mlp(CHAINRULE_FLOAT32, 1, 4, 8, 2, "tanh");
+  chainrule_array input = chainrule_matrix(x, MOST, 4), output = chainrule_matrix(all, MOST, 2);
+  int round, rows;
+  test_fill(x, MOST * 4, 1);
+  REQUIRE_OK(chainrule_model_predict(model, &input, &output));
+  for (round = 0; round < 3; round++) {
+    for (rows = 1; rows <= MOST; rows++) {
+      int64_t i;
+      test_poison(some, sizeof some);
+      input = chainrule_matrix(x, rows, 4), output = chainrule_matrix(some, rows, 2);
+      REQUIRE_OK(chainrule_model_predict(model, &input, &output));
+      for (i = 0; i < rows * 2; i++) CHECK(some[i] == all[i]);
+      CHECK(test_is_poisoned(some + rows * 2, sizeof *some * (size_t)(MOST - rows) * 2));
+      output.data = x + 1;
+      FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "overlaps", chainrule_model_predict(model, &input, &output));
+      output.data = x + rows * 4 - 1;
+      FAILS_SAYING(CHAINRULE_INVALID_ARGUMENT, "overlaps", chainrule_model_predict(model, &input, &output));
+      output.data = x + rows * 4; /* right behind it */
+      if (rows == MOST) SUCCEEDS(chainrule_model_predict(model, &input, &output));
+    }
+  }
+  chainrule_model_free(model);
+}
+
+/* Inputs without a batch, in both types, and none at all. */
+static void predict_whole_inputs(void) {
+  float a[6] = {1, 2, 3, 4, 5, 6}, b[6] = {1, 0, 0, 1, 1, 1}, c[4];
+  double wide[6] = {2, 4, 6, 8, 10, 12};
+  chainrule_model *model = test_model(CHAINRULE_FLOAT32, 1), *constant = test_model(CHAINRULE_FLOAT32, 1);
+  chainrule_node nodes[2], product;
+  chainrule_array inputs[2] = {chainrule_matrix(a, 2, 3), chainrule_matrix(b, 3, 2)}, output = chainrule_matrix(c, 2, 2);
+  int round;
+  REQUIRE_OK(chainrule_model_add(model, "input", "shape=2,3 batched=false", &nodes[0]));
+  REQUIRE_OK(chainrule_model_add(model, "input", "shape=3,2 batched=false", &nodes[1]));
+  REQUIRE_OK(chainrule_model_add_node(model, "matmul", "", nodes, 2, &product));
+  REQUIRE_OK(chainrule_model_add(constant, "parameter", "shape=2,2 init=ones", NULL));
+  for (round = 0; round < 3; round++) {
+    memset(c, 0, sizeof c);
+    REQUIRE_OK(chainrule_model_predict(model, inputs, &output));
+    CHECK(c[0] == 4 && c[1] == 5 && c[2] == 10 && c[3] == 11);
+    inputs[0] = chainrule_matrix_float64(wide, 2, 3);
+    REQUIRE_OK(chainrule_model_predict(model, inputs, &output));
+    CHECK(c[0] == 8 && c[1] == 10 && c[2] == 20 && c[3] == 22);
+    inputs[0] = chainrule_matrix(a, 3, 2);
+    FAILS(CHAINRULE_SHAPE, chainrule_model_predict(model, inputs, &output));
+    inputs[0] = chainrule_matrix(a, 2, 3);
+    REQUIRE_OK(chainrule_model_predict(constant, NULL, &output));
+    CHECK(c[0] == 1 && c[1] == 1 && c[2] == 1 && c[3] == 1);
+  }
+  chainrule_model_free(model);
+  chainrule_model_free(constant);
+}
+
 int main(void) {
   TEST_MAIN("predict");
+  RUN(predict_again);
+  RUN(predict_whole_inputs);
   RUN(predict_refuses);
   RUN(predict_not_finite);
   RUN(predict_any_batch);

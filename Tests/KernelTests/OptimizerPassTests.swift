@@ -75,6 +75,27 @@ import Testing
         }
     }
 
+    /// A moment that a long row of zero gradients has made denormal is taken for 0, and so is a parameter.
+    @Test func denormalMoments() {
+        let tiny: [Float] = [1e-40, -1e-40, Float.leastNonzeroMagnitude, 2, 1e-40]
+        everyWay(
+            .adam, isDouble: false, pieces: 1, inputs: [1: GuardedArray([Float](repeating: 0, count: 5))],
+            outputs: [0: GuardedArray([Float]([1, 1, 1, 1, 1e-41])), 2: GuardedArray(tiny), 3: GuardedArray(tiny.map { abs($0) })],
+            { call in
+                call.integers[0] = 5
+                for (slot, value) in [1, 0.9, 0.999, 1e-8, 0, -0.001, 1, Double.infinity].enumerated() { call.scalars[slot] = value }
+            }
+        ) { _, results in
+            #expect(results[0]!.array(Float.self)[..<3] == [1, 1, 1])
+            #expect(results[0]!.array(Float.self)[4] == 0)
+            for slot in [2, 3] {
+                let moments = results[slot]!.array(Float.self)
+                #expect(moments[0] == 0 && moments[1] == 0 && moments[2] == 0 && moments[4] == 0)
+                #expect(moments[3] > 1.7)
+            }
+        }
+    }
+
     private func step<T: TestScalar>(_: T.Type, _ pass: Pass, _ count: Int) {
         var numbers = Numbers(29)
         let p: [T] = numbers.array(count)
