@@ -422,7 +422,8 @@ chainrule_status chainrule_loss_values(const chainrule_loss *loss, const chainru
    swa_freq (an average of the weights, see chainrule_trainer_use_average).
    lbfgs evaluates the loss several times a step, so only a trainer makes its steps; it is for batches of all
    samples, and bears neither clipping, accumulation, regularisers, constraints nor groups that aren't frozen. A
-   step that fails leaves the parameters as before the iteration in which it failed. */
+   step that fails leaves the parameters as before the iteration in which it failed.
+   Denormal numbers count as zeros in optimizers that keep something from step to step. */
 typedef struct chainrule_optimizer chainrule_optimizer;
 
 chainrule_status chainrule_optimizer_create(const char *text, chainrule_optimizer **optimizer);

@@ -19,24 +19,29 @@
 //   pointers  0 p  1 u  2 scale (one element)      integers  0 count
 //   scalars   0 keep (0: p is not read)  5 factor
 
+import CPUFeatures
 import KernelInterface
 
 let lambKernel: Kernel = { call, begin, end, _ in
     let arguments = Arguments(call)
+    let before = cr_begin_flushing() // as in runPass
     if arguments.isDouble {
         lamb(DoubleVector.self, arguments, begin, end)
     } else {
         lamb(FloatVector.self, arguments, begin, end)
     }
+    cr_end_flushing(before)
 }
 
 let muonKernel: Kernel = { call, begin, end, _ in
     let arguments = Arguments(call)
+    let before = cr_begin_flushing() // as in runPass
     if arguments.isDouble {
         muon(DoubleVector.self, arguments, begin, end)
     } else {
         muon(FloatVector.self, arguments, begin, end)
     }
+    cr_end_flushing(before)
 }
 
 let updateScaleKernel: Kernel = { call, _, _, _ in

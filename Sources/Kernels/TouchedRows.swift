@@ -34,7 +34,7 @@ let touchedRowsFiniteKernel: Kernel = { call, begin, end, _ in
 let updateTouchedRowsKernel: Kernel = { call, begin, end, scratch in
     let arguments = Arguments(call)
     let columns = arguments.integer(4)
-    let pieces = (columns + elementsPerPiece - 1) / elementsPerPiece
+    let pieces = (columns + parametersPerPiece - 1) / parametersPerPiece
     let rowBytes = columns * (arguments.isDouble ? 8 : 4)
     let kernel = arguments.integer(5) == 0 ? sgdKernel : adagradKernel
     forTouchedRows(arguments, begin, end) { row in

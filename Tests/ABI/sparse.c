@@ -3,6 +3,7 @@
 #include "files.h"
 
 enum { TABLE = 9000, WIDTH = 5, BATCH = 6, PLACES = 3 }; /* more rows than a piece has */
+static int table = TABLE, width = WIDTH;
 static int64_t x[BATCH * PLACES];
 static double y[BATCH * 2];
 
@@ -16,7 +17,7 @@ static const char *const optimizers[] = {
 static chainrule_model *table_model(chainrule_dtype dtype, const char *kind, const char *more, int is_alone) {
   chainrule_model *model = test_model(dtype, 3);
   char attributes[160];
-  snprintf(attributes, sizeof attributes, "num_embeddings=%d embedding_dim=%d name=e %s", TABLE, WIDTH, more);
+  snprintf(attributes, sizeof attributes, "num_embeddings=%d embedding_dim=%d name=e %s", table, width, more);
   test_add(model, "input", "shape=3 dtype=integer");
   test_add(model, kind, attributes);
   if (strcmp(kind, "embedding") == 0) test_add(model, "mean", "dim=1");
@@ -28,8 +29,8 @@ static chainrule_model *table_model(chainrule_dtype dtype, const char *kind, con
 /* Some rows again and again, others once, the last ones too. */
 static void batch_of(int step) {
   int i;
-  for (i = 0; i < BATCH * PLACES; i++) x[i] = i % 4 == 0 ? i : (int64_t)((step * 7919 + i * 104729) % TABLE);
-  x[1] = TABLE - 1 - step % 2;
+  for (i = 0; i < BATCH * PLACES; i++) x[i] = i % 4 == 0 ? i : (int64_t)((step * 7919 + i * 104729) % table);
+  x[1] = table - 1 - step % 2;
   test_fill_float64(y, BATCH * 2, (uint64_t)step + 1);
 }
 
@@ -53,6 +54,16 @@ static uint64_t trained(chainrule_dtype dtype, const char *kind, const char *mor
   chainrule_trainer_free(trainer);
   chainrule_model_free(model);
   return hash;
+}
+
+/* Rows longer than a piece of an optimizer's pass, by less than another one. */
+static void wide_rows(void) {
+  static const char *const wide[] = {"sgd lr=1e-4", "adagrad lr=1e-3"};
+  size_t i;
+  table = 40, width = 4096 + 700;
+  for (i = 0; i < sizeof wide / sizeof *wide; i++)
+    CHECK(trained(CHAINRULE_FLOAT32, "embedding", "sparse=true", wide[i], 0) == trained(CHAINRULE_FLOAT32, "embedding", "", wide[i], 0));
+  table = TABLE, width = WIDTH;
 }
 
 static void same_bits(void) {
@@ -168,6 +179,7 @@ static void resumed(void) {
 int main(void) {
   TEST_MAIN("sparse");
   RUN(same_bits);
+  RUN(wide_rows);
   RUN(by_hand);
   RUN(refused_steps);
   RUN(resumed);
