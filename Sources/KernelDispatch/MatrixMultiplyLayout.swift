@@ -26,6 +26,7 @@ struct MatrixMultiplyLayout {
     private let isLow: Bool
     /// A convolution multiplies the image as it lies.
     private let isDirect: Bool
+    private let packsGroups: Bool
     /// Pieces are half as wide, for a smaller second-level cache. A transposed operand loses more by that than it gains.
     private let isNarrow: Bool
     private var pieceRows: Int
@@ -47,9 +48,10 @@ struct MatrixMultiplyLayout {
         if case .prepared = packing { isPrepared = true }
         // Low and wide tiles write longer runs of C, which takes most of the time over a short k. They read B three times as
         // often: that costs nothing where a vector's FMAs take as long as its loads, as on Zen 4, the CPU of small caches.
-        // Transposed A gives a line to 16 rows, which one strip should use up.
+        // Transposed A gives a line to several strips: where it has to be copied, they are copied together.
+        packsGroups = p.aColumnStride != 1 && p.aColumnStride * size % 4096 == 0 && p.n >= 512
         isLow = tile.rows == 12 && p.m > 4 && p.n >= 4 * lanes && !p.gathersB
-            && (p.k <= 16 || Self.cacheIsSmall && (p.aColumnStride == 1 || isPrepared))
+            && (p.k <= 16 || Self.cacheIsSmall && (p.aColumnStride == 1 || isPrepared || packsGroups))
         vectors = isLow ? 4 : Self.tileVectors(rows: p.m, columns: p.n, lanes: lanes, tile: tile)
         nanoseconds = Self.estimate(p, size: size, lanes: lanes)
         let width = vectors * lanes
@@ -125,7 +127,7 @@ struct MatrixMultiplyLayout {
         let isRowMajor = p.aColumnStride == 1
         let conflicting =
             (isRowMajor ? p.aRowStride : p.aColumnStride) * size % 4096 == 0 && (isRowMajor || pieceColumns >= 256)
-        self.packRows = packRows ?? (conflicting && p.m > 4 && !isLow && pieceColumns > (Self.cacheIsSmall ? width : 4 * width))
+        self.packRows = packRows ?? (isLow ? packsGroups : conflicting && p.m > 4 && pieceColumns > (Self.cacheIsSmall ? width : 4 * width))
         // A long B, which comes from memory, is fetched ahead of the CPU's own prefetching, where that doesn't follow eight
         // rows: Zen 5, with 48 KB, takes half as long again if it is told what it does anyway.
         fetches = streams

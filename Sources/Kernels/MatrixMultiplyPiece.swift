@@ -58,9 +58,16 @@ func multiplyBlock<V: KernelMath>(
             if p.flags.has(Flags.packA) {
                 var space = stripSpace
                 if let kept = p.kept { space = kept + row * p.keptRow + k }
-                strides = packStrip(
-                    V.self, a, p.aRow, p.aColumn, rows: count, depth: depth, to: space,
-                    rowStride: p.kept == nil ? depth + V.lanes : p.keptRow)
+                if p.packsGroups {
+                    let number = strip % Product<V>.stripsInGroup
+                    if number == 0 { packGroup(V.self, a, p.aColumn, heights, strip, depth: depth, to: space) }
+                    space += number * 4 * depth
+                    strides = (row: 1, column: 4)
+                } else {
+                    strides = packStrip(
+                        V.self, a, p.aRow, p.aColumn, rows: count, depth: depth, to: space,
+                        rowStride: p.kept == nil ? depth + V.lanes : p.keptRow)
+                }
                 s.a = UnsafeRawPointer(space)
             }
             s.aRow = strides.row * MemoryLayout<V.Scalar>.stride
@@ -71,8 +78,8 @@ func multiplyBlock<V: KernelMath>(
             if strip + 1 < heights.count && p.flags.has(Flags.fetch) {
                 // The copy's next rows, or lines of transposed A, which hold more rows than a strip: this one has
                 // fetched the first ones.
-                let next = heights[strip + 1]
-                s.ahead = UnsafeRawPointer(a + (p.aColumn == 1 ? count * p.aRow : count + next - 1))
+                let next = p.packsGroups ? V.lanes - strip % Product<V>.stripsInGroup * 4 : count + heights[strip + 1] - 1
+                s.ahead = UnsafeRawPointer(a + (p.aColumn == 1 ? count * p.aRow : next))
                 s.aheadColumn = p.aColumn * MemoryLayout<V.Scalar>.stride
                 if p.aColumn == 1 { s.aheadRow = p.aRow * MemoryLayout<V.Scalar>.stride }
             }
@@ -86,6 +93,48 @@ func multiplyBlock<V: KernelMath>(
         }
         k += depth
     } while k < p.depth
+}
+
+extension Product {
+    /// Transposed A in strips of four rows: a line of it holds several strips, which are copied together.
+    @inline(__always) fileprivate var packsGroups: Bool {
+        #if AVX512
+        return flags.vectors == 4 && aColumn != 1
+        #else
+        return false
+        #endif
+    }
+    @inline(__always) fileprivate static var stripsInGroup: Int { V.lanes / 4 }
+}
+
+/// Copies the strips of a group from transposed A: of each strip, four elements for each k, one behind the other.
+@inline(never)
+private func packGroup<V: KernelVector>(
+    _: V.Type, _ a: UnsafePointer<V.Scalar>, _ aColumn: Int, _ heights: StripHeights, _ first: Int, depth: Int,
+    to: UnsafeMutablePointer<V.Scalar>
+) {
+    let strips = min(V.lanes / 4, heights.count - first)
+    var row = 0
+    for number in 0..<strips {
+        let height = heights[first + number]
+        let target = UnsafeMutableRawPointer(to + number * 4 * depth)
+        if height == 4 && strips == V.lanes / 4 && heights[first + strips - 1] == 4 {
+            // All of the line's strips in one go.
+            for k in 0..<depth {
+                let source = UnsafeRawPointer(a + k * aColumn)
+                for j in 0..<V.lanes / 4 {
+                    let four = source.loadUnaligned(fromByteOffset: j * MemoryLayout<SIMD4<V.Scalar>>.size, as: SIMD4<V.Scalar>.self)
+                    (target + (j * depth + k) * MemoryLayout<SIMD4<V.Scalar>>.size).storeBytes(of: four, as: SIMD4<V.Scalar>.self)
+                }
+            }
+            return
+        }
+        let elements = target.assumingMemoryBound(to: V.Scalar.self)
+        for k in 0..<depth {
+            for i in 0..<height { elements[k * 4 + i] = a[k * aColumn + row + i] }
+        }
+        row += height
+    }
 }
 
 /// The tallest tile for this product.

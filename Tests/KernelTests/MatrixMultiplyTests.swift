@@ -180,6 +180,22 @@ private let transpositions = [(false, false), (true, false), (false, true), (tru
         if isDouble { check(Double.self) } else { check(Float.self) }
     }
 
+    /// Transposed A whose rows share sets of the cache: strips of a line are copied together, in groups of whole heights and
+    /// others.
+    @Test func groupsOfStrips() {
+        for (m, k) in [(1024, 18), (1021, 18), (1021, 530)] {
+            var p = MatrixMultiplyProblem(m: m, n: 515, k: k, transposedA: true)
+            p.aColumnStride = 1024
+            p.hasColumnSums = true
+            Case<Float>(p).check()
+        }
+        for m in [512, 507] {
+            var p = MatrixMultiplyProblem(m: m, n: 520, k: 18, transposedA: true, isDouble: true)
+            p.aColumnStride = 512
+            Case<Double>(p).check()
+        }
+    }
+
     @Test(arguments: [false, true])
     func manyBlocksOfK(isDouble: Bool) {
         func check<T: BinaryFloatingPoint>(_: T.Type) {
