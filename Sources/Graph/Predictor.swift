@@ -163,7 +163,7 @@ extension Model {
     /// - arrays: inputs, then outputs.
     @inline(__always)
     public func predictKnown(_ arrays: UnsafePointer<PlainArray>, _ count: Int) -> Bool {
-        guard let predictor = predictors.takeLast() else { return false }
+        guard let predictor = predictors.takeKnown() else { return false }
         defer { predictors.give(predictor) }
         return predictor._withUnsafeGuaranteedRef { $0.runKnown(arrays, count) }
     }

@@ -17,20 +17,26 @@ public final class PredictorPool: @unchecked Sendable {
         last.deallocate()
     }
 
-    /// With a reference that is the caller's.
-    func takeLast() -> Unmanaged<Predictor>? {
+    /// One that is there already, with a reference that is the caller's.
+    func takeKnown() -> Unmanaged<Predictor>? { takeLast() ?? takeIdle() }
+
+    func take(_ model: Model) throws(ChainruleError) -> Predictor {
+        if let known = takeKnown() { return known.takeRetainedValue() }
+        return try Predictor(model)
+    }
+
+    @inline(__always)
+    private func takeLast() -> Unmanaged<Predictor>? {
         let bits = cr_load_acquire_64(last)
         guard bits != 0, cr_compare_exchange_64(last, bits, 0) != 0 else { return nil }
         return UnsafeRawPointer(bitPattern: UInt(bits)).map { Unmanaged.fromOpaque($0) }
     }
 
-    func take(_ model: Model) throws(ChainruleError) -> Predictor {
-        if let last = takeLast() { return last.takeRetainedValue() }
+    @inline(never)
+    private func takeIdle() -> Unmanaged<Predictor>? {
         lock.lock()
-        let predictor = idle.popLast()
-        lock.unlock()
-        if let predictor { return predictor }
-        return try Predictor(model)
+        defer { lock.unlock() }
+        return idle.popLast().map { Unmanaged.passRetained($0) }
     }
 
     func give(_ predictor: Predictor) { give(Unmanaged.passRetained(predictor)) }

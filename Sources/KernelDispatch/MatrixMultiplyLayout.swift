@@ -24,9 +24,10 @@ struct MatrixMultiplyLayout {
     private var isPrepared = false
     /// Tiles of four rows by four vectors.
     private let isLow: Bool
+    /// Such tiles' strips of transposed A are copied, those of a line together.
+    private let packsGroups: Bool
     /// A convolution multiplies the image as it lies.
     private let isDirect: Bool
-    private let packsGroups: Bool
     /// Pieces are half as wide, for a smaller second-level cache. A transposed operand loses more by that than it gains.
     private let isNarrow: Bool
     private var pieceRows: Int
@@ -46,10 +47,9 @@ struct MatrixMultiplyLayout {
         isTransposed = p.bColumnStride != 1
         isDirect = p.isDirect && p.gathersB && !p.isDouble && tile.rows > 4
         if case .prepared = packing { isPrepared = true }
+        packsGroups = p.aColumnStride != 1 && p.aColumnStride * size % 4096 == 0 && p.n >= 512
         // Low and wide tiles write longer runs of C, which takes most of the time over a short k. They read B three times as
         // often: that costs nothing where a vector's FMAs take as long as its loads, as on Zen 4, the CPU of small caches.
-        // Transposed A gives a line to several strips: where it has to be copied, they are copied together.
-        packsGroups = p.aColumnStride != 1 && p.aColumnStride * size % 4096 == 0 && p.n >= 512
         isLow = tile.rows == 12 && p.m > 4 && p.n >= 4 * lanes && !p.gathersB
             && (p.k <= 16 || Self.cacheIsSmall && (p.aColumnStride == 1 || isPrepared || packsGroups))
         vectors = isLow ? 4 : Self.tileVectors(rows: p.m, columns: p.n, lanes: lanes, tile: tile)
