@@ -32,7 +32,8 @@ public struct ExpectedArray {
         for index in 0..<shape.rank { self.shape[index] = shape[index] }
     }
 
-    var elementCount: Int {
+    @inline(__always)
+    public var elementCount: Int {
         var product = 1
         for index in 0..<rank { product *= shape[index] }
         return product

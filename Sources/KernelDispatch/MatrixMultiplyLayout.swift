@@ -50,8 +50,9 @@ struct MatrixMultiplyLayout {
         packsGroups = p.aColumnStride != 1 && p.aColumnStride * size % 4096 == 0 && p.n >= 512
         // Low and wide tiles write longer runs of C, which takes most of the time over a short k. They read B three times as
         // often: that costs nothing where a vector's FMAs take as long as its loads, as on Zen 4, the CPU of small caches.
+        let isShort = p.k <= 16 && !p.gathersB
         isLow = tile.rows == 12 && p.m > 4 && p.n >= 4 * lanes && !p.gathersB
-            && (p.k <= 16 || Self.cacheIsSmall && (p.aColumnStride == 1 || isPrepared || packsGroups))
+            && (isShort || Self.cacheIsSmall && (p.aColumnStride == 1 || isPrepared || packsGroups))
         vectors = isLow ? 4 : Self.tileVectors(rows: p.m, columns: p.n, lanes: lanes, tile: tile)
         nanoseconds = Self.estimate(p, size: size, lanes: lanes)
         let width = vectors * lanes
@@ -79,7 +80,6 @@ struct MatrixMultiplyLayout {
         streams = p.m == 1 && !isTransposed && !shared && !local && p.n > width && !p.hasColumnSums && !p.biasOfRows
         let block = 1024 / size
         isNarrow = shared && Self.secondCacheIsSmall && !isTransposed && p.aColumnStride == 1
-        let isShort = p.k <= 16 && !p.gathersB
         let widest = streams || isShort ? 8192 / size : isNarrow ? block / 2 : block
         pieceRows = Self.split(p.m, into: (p.m + 0xfffff) >> 20, multiple: 1)
         pieceColumns = Self.split(p.n, into: (p.n + widest - 1) / widest, multiple: width)

@@ -75,7 +75,7 @@ struct CrossEntropy: Loss {
             if let gradient { list.append(Operand(4, gradient, .write)) }
             if let weightSum = scale.weightSum { list.append(Operand(6, weightSum, .read)) }
             if let losses = emit.place(emit.shapes[0].withoutClasses) { list.append(Operand(7, losses, .write)) }
-            program.call(.crossEntropy, list, pieces: pieces, cost: Double(elements) + 1) {
+            program.call(.crossEntropy, list, pieces: pieces, cost: Double(elements)) {
                 $0.integers[0] = rows.count
                 $0.integers[1] = rows.classes
                 $0.integers[2] = rowsPerPiece

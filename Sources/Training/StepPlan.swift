@@ -132,11 +132,7 @@ final class StepPlan {
 
     /// How many labels array `slot` holds.
     @inline(__always)
-    func labelCount(_ slot: Int) -> Int {
-        var count = 1
-        for index in 0..<expected[slot].rank { count *= expected[slot].shape[index] }
-        return count
-    }
+    func labelCount(_ slot: Int) -> Int { expected[slot].elementCount }
 
     /// By loss, what its targets must be.
     private static func specifications(
