@@ -123,7 +123,7 @@ public func chainrule_optimizer_step(_ optimizer: OpaquePointer?, _ context: Opa
             try context.model.withWriteLock { () throws(ChainruleError) in
                 try optimizer.update.prepare(context.model)
                 try optimizer.update.bind(context.executor)
-                try optimizer.update.apply(context.executor)
+                try optimizer.update.apply(context.executor, areSums: true)
             }
         }
     }

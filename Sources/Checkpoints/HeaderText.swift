@@ -89,7 +89,7 @@ struct HeaderReader {
         skipSpace()
         let start = position
         while position < bytes.count, bytes[position] >= 0x30, bytes[position] <= 0x39 { position += 1 }
-        guard let value = Int(String(decoding: bytes[start..<position], as: UTF8.self)) else {
+        guard let value = wholeNumber(String(decoding: bytes[start..<position], as: UTF8.self)) else {
             throw wrong("an integer from 0 to 2^63 - 1")
         }
         return value

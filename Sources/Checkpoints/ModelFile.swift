@@ -73,7 +73,7 @@ public enum ModelFile {
     static func integers(_ text: String) -> [Int]? {
         var list: [Int] = []
         for part in text.split(separator: ",") {
-            guard let value = Int(part) else { return nil }
+            guard let value = wholeNumber(part) else { return nil }
             list.append(value)
         }
         return list

@@ -195,5 +195,6 @@ public final class Context: @unchecked Sendable {
     public func zeroGradients() {
         guard let gradients = executor.gradients else { return }
         gradients.pointer.initializeMemory(as: UInt8.self, repeating: 0, count: gradients.byteCount)
+        executor.sawLarge = false
     }
 }

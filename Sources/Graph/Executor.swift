@@ -122,6 +122,13 @@ public final class Executor: @unchecked Sendable {
         if plan.hasCustomWork { try plan.checkCustomWork(model) }
     }
 
+    /// Whether a gradient beyond the limit was seen when it was added to those of earlier passes, since they were zero.
+    @inline(__always)
+    public var sawLarge: Bool {
+        get { control.pointer.load(fromByteOffset: Control.sawLarge, as: Int32.self) != 0 }
+        set { control.pointer.storeBytes(of: newValue ? 1 : 0, toByteOffset: Control.sawLarge, as: Int32.self) }
+    }
+
     /// Throws what the plan's operations have reported.
     private func checkIndices() throws(ChainruleError) {
         let report = control.pointer + Control.wrongIndex

@@ -119,6 +119,8 @@ public enum Control {
     public static let gradientScale = 320
     /// Int32: 1 when a gradient is NaN or infinite.
     public static let nonFinite = 384
+    /// Int32: 1 when a gradient was beyond the limit as it was added to those of earlier passes.
+    public static let sawLarge = 388
     /// Four Int64: 1 + the node that met an index out of its range (0: none did), the index, how many
     /// there are to choose from, and its place.
     public static let wrongIndex = 448

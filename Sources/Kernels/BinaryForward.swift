@@ -8,8 +8,10 @@
 //   pointers  0 x  1 y  2 z (contiguous)  3 StridedSpace (operands x, y)
 //   integers  0 rows per piece  1 BinaryFunction
 // accumulate: z = a * x + b * z; z is not read where b = 0. Pieces: elementsPerPiece.
-//   pointers  0 x  1 z      integers  0 count      scalars  0 a  1 b
+//   pointers  0 x  1 z  2 (b is not 0) nil or an Int32, which becomes 1 if an element of z times `scale` is not finite
+//   integers  0 count      scalars  0 a  1 b  2 scale
 
+import CPUFeatures
 import KernelInterface
 
 let binaryFlatKernel: Kernel = { call, begin, end, _ in
@@ -102,12 +104,20 @@ private func accumulate<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ rang
         }
         if i < count { (a * V.load(x + i, count - i)).store(z + i, count - i) }
     } else {
+        // As in `allFinite`.
+        let scale = V(repeating: arguments.scalar(2))
+        var zeros = V.zero
         while i + V.lanes <= count {
-            V.fma(a, V.load(x + i), b * V.load(z + i)).store(z + i)
+            let sum = V.fma(a, V.load(x + i), b * V.load(z + i))
+            sum.store(z + i)
+            zeros = V.fma(sum * scale, V.zero, zeros)
             i += V.lanes
         }
         if i < count {
-            V.fma(a, V.load(x + i, count - i), b * V.load(z + i, count - i)).store(z + i, count - i)
+            let sum = V.fma(a, V.load(x + i, count - i), b * V.load(z + i, count - i))
+            sum.store(z + i, count - i)
+            zeros = V.fma(sum * scale, V.zero, zeros)
         }
+        if arguments.has(2) && zeros.laneSum != 0 { cr_store_release_32(arguments.output(2, UInt32.self), 1) }
     }
 }

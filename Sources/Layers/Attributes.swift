@@ -120,7 +120,7 @@ public struct Attributes: Sendable {
         }
         switch attribute.type {
         case .integer(let range):
-            guard let value = Int(text), range.contains(value) else { throw wrong() }
+            guard let value = wholeNumber(text), range.contains(value) else { throw wrong() }
             return .integer(value)
         case .real(let range):
             guard let value = number(text), range.contains(value) else { throw wrong() }
@@ -131,7 +131,7 @@ public struct Attributes: Sendable {
         case .integers:
             var list: [Int] = []
             for part in parts(text) {
-                guard let value = Int(part) else { throw wrong() }
+                guard let value = wholeNumber(part) else { throw wrong() }
                 list.append(value)
             }
             return .integers(list)

@@ -234,7 +234,7 @@ extension QuasiNewton.Numbers {
     /// nil for anything that `text` doesn't write.
     init?(_ text: String, historySize: Int) {
         let words = text.split(separator: " ", omittingEmptySubsequences: false)
-        guard words.count == 6, let iterations = Int(words[0]), let pairs = Int(words[1]), let oldest = Int(words[2]),
+        guard words.count == 6, let iterations = wholeNumber(words[0]), let pairs = wholeNumber(words[1]), let oldest = wholeNumber(words[2]),
             let scale = Double(words[3]), let length = Double(words[4]), scale.isFinite, length.isFinite,
             iterations >= 0, iterations <= 1 << 53, pairs >= 0, pairs <= historySize, pairs < iterations || pairs == 0,
             oldest >= 0, oldest < historySize, oldest == 0 || pairs == historySize

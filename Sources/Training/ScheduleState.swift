@@ -31,7 +31,7 @@ public struct ScheduleState: Sendable {
 
     init(_ choice: ScheduleChoice, text: String) throws(ChainruleError) {
         let words = text.split(separator: " ").map(String.init)
-        let counts = words.map { Int($0) ?? -1 }
+        let counts = words.map { wholeNumber($0) ?? -1 }
         guard words.count == 7, let base = Double(words[0]), base.isFinite, base >= 0, [1, 2, 4, 5].allSatisfy({ counts[$0] >= 0 && counts[$0] <= 1 << 50 }),
             words[3] == "none" || Double(words[3]) != nil, words[6] == "none" || Double(words[6]) != nil
         else {

@@ -60,7 +60,7 @@ extension Trainer {
         let epoch = try integer("chainrule_epoch")
         let batch = try integer("chainrule_batch")
         if let text = metadata["chainrule_checkpoint_segments"] {
-            try setCheckpointSegments(Int(text) ?? Int.min, status: .format, what: "the file's chainrule_checkpoint_segments")
+            try setCheckpointSegments(wholeNumber(text) ?? Int.min, status: .format, what: "the file's chainrule_checkpoint_segments")
         }
         try setMetrics(metadata["chainrule_metrics"] ?? "")
         if let text = metadata["chainrule_schedule"] {

@@ -31,6 +31,8 @@ public final class Update: @unchecked Sendable {
     private(set) var search: QuasiNewton?
     private var plan: Plan?
     private var accumulation: Plan?
+    /// For gradients that were looked at when they were added up: looks at the rest.
+    private var shortCheck: Plan?
     private var workspace: Storage?
     /// The copy of the last careful step, where each one is: an optimizer of the host program.
     private var spare: Storage?
@@ -75,6 +77,7 @@ public final class Update: @unchecked Sendable {
         let programs = UpdateProgram(choice: choice, layout: layout, model: model)
         plan = try Plan(programs.whole())
         accumulation = try programs.accumulation().map { (program) throws(ChainruleError) in try Plan(program) }
+        shortCheck = programs.usesSums ? try Plan(programs.checkOfWatched()) : nil
         self.layout = layout
         let active = layout.groups.indices.filter { !layout.groups[$0].isFrozen }
         activeGroups.deallocate()
@@ -105,10 +108,9 @@ public final class Update: @unchecked Sendable {
     public func bind(_ executor: Executor) throws(ChainruleError) {
         guard let plan, boundTo !== executor else { return }
         try executor.makeGradients()
-        let workspace = try Storage(
-            byteCount: max(plan.arenaBytes, accumulation?.arenaBytes ?? 0), what: "the optimizer's workspace")
-        try executor.bind(plan, arena: workspace, optimizerState: state)
-        if let accumulation { try executor.bind(accumulation, arena: workspace, optimizerState: state) }
+        let plans = [plan, accumulation, shortCheck].compactMap { $0 }
+        let workspace = try Storage(byteCount: plans.reduce(0) { max($0, $1.arenaBytes) }, what: "the optimizer's workspace")
+        for plan in plans { try executor.bind(plan, arena: workspace, optimizerState: state) }
         self.workspace = workspace
         boundTo = executor
     }
@@ -118,23 +120,26 @@ public final class Update: @unchecked Sendable {
     /// make a parameter so. Allocates nothing unless numbers or settings are so large that the outcome
     /// can't be foretold.
     /// - committing: the plan of the step whose layers change what they keep, once it is known to succeed.
+    /// - areSums: the gradients are those of a context, which looks at them.
     @inline(__always)
     @_optimize(speed)
-    public func apply(_ executor: Executor, committing step: Plan? = nil) throws(ChainruleError) {
+    public func apply(_ executor: Executor, committing step: Plan? = nil, areSums: Bool = false) throws(ChainruleError) {
         guard let plan = plan.map({ Unmanaged.passUnretained($0) }) else { return }
-        try plan.use { (plan) throws(ChainruleError) in try apply(plan, executor, step) }
+        try plan.use { (plan) throws(ChainruleError) in try apply(plan, executor, step, areSums ? shortCheck : nil) }
     }
 
     @inline(__always)
-    private func apply(_ plan: Plan, _ executor: Executor, _ step: Plan?) throws(ChainruleError) {
+    private func apply(_ plan: Plan, _ executor: Executor, _ step: Plan?, _ check: Plan?) throws(ChainruleError) {
         guard search == nil else {
             throw ChainruleError(
                 .state, "the optimizer lbfgs", expected: "a trainer's step, which can evaluate the loss several times", got: "gradients alone")
         }
         if let accumulation, pending + 1 < choice.accumulate { return try accumulate(accumulation, executor, step) }
         let staysFinite = setNumbers(plan)
-        executor.run(plan, .check)
-        guard staysFinite, !foundLarge(executor) else { return try applyCarefully(plan, executor, step) }
+        executor.run(check ?? plan, .check)
+        guard staysFinite, !foundLarge(executor), check == nil || !executor.sawLarge else {
+            return try applyCarefully(plan, executor, step)
+        }
         if let step, step.hasCommits { executor.run(step, .commit) }
         run(plan, executor)
     }

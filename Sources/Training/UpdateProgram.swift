@@ -15,6 +15,18 @@ struct UpdateProgram {
 
     private var elementSize: Int { model.type.size }
 
+    /// Whether an update may do with `checkOfWatched` and what was seen of the gradients when they were added up.
+    var usesSums: Bool { choice.clipNorm == 0 && layout.accumulated == nil && layout.groups.allSatisfy { !$0.isRegularized } }
+
+    /// Phase check alone, of what is not a gradient.
+    func checkOfWatched() -> Program {
+        let program = Program(isDouble: model.isDouble)
+        program.phase = .check
+        program.node = -1
+        appendCheck(to: program, [], watched: watched(program), scale: nil)
+        return program
+    }
+
     /// The update of all parameters, in the phases check, update and commit (the mean of the weights).
     func whole() -> Program {
         let program = Program(isDouble: model.isDouble)

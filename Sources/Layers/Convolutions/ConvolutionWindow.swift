@@ -65,7 +65,7 @@ struct ConvolutionWindow: Sendable {
         default:
             var list: [Int] = []
             for word in text.split(separator: ",", omittingEmptySubsequences: false) {
-                guard let number = Int(word) else {
+                guard let number = wholeNumber(word) else {
                     throw ChainruleError(
                         .attribute, "\(kind)'s padding",
                         expected: (allowsWords ? "same, valid, or " : "") + "numbers from 0 to \(Self.largest), with commas", got: "\"\(text)\"")

@@ -79,7 +79,7 @@ extension AdaptivePoolLayer {
         let text = attributes.text("output_size")
         let words = text.split(separator: ",", omittingEmptySubsequences: false)
         var sizes: [Int?] = []
-        for word in words where word == "none" || Int(word).map({ $0 >= 1 && $0 <= PoolWindow.most }) == true { sizes.append(Int(word)) }
+        for word in words where word == "none" || wholeNumber(word).map({ $0 >= 1 && $0 <= PoolWindow.most }) == true { sizes.append(wholeNumber(word)) }
         guard sizes.count == words.count, sizes.count == 1 || sizes.count == rank else {
             throw ChainruleError(
                 .attribute, "\(kind)'s output_size",

@@ -4,17 +4,17 @@
 // a look at the gradients, which a step makes anyway, tells. Where it doesn't, the update is made with a
 // copy at hand (Update.applyCarefully).
 
-struct UpdateLimits {
-    let isDouble: Bool
+public struct UpdateLimits {
+    public let isDouble: Bool
     /// Gradients, past and present, below this need no second look.
-    let gradient: Double
+    public let gradient: Double
     /// How far a step may move a parameter: 2^-3 or less of half the largest distance (2^103 and 2^970),
     /// so that roundings on the way don't matter.
-    let step: Double
+    public let step: Double
     /// What makes gradients of `gradient` and more infinite, and no smaller ones.
-    let scale: Double
+    public let scale: Double
 
-    init(isDouble: Bool) {
+    public init(isDouble: Bool) {
         self.isDouble = isDouble
         gradient = isDouble ? 0x1p400 : 0x1p50
         step = isDouble ? 0x1p960 : 0x1p100
