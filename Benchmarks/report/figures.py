@@ -121,7 +121,7 @@ def memory_table(memory):
 
 
 def optimizer_shares(optimizer, threads):
-    """(share of the bandwidth, name) of each optimizer, and the bandwidth: that of the fastest loop."""
+    """(share of the bandwidth, name) of each optimizer: that of the loop which reads and writes the same arrays,
+    since the memory's bandwidth depends on how many of the accesses are writes."""
     rows = {row["name"]: row["gbs"] for row in optimizer if row["threads"] == threads}
-    top = max((rate for name, rate in rows.items() if name not in OPTIMIZERS), default=float("nan"))
-    return [(rate / top, name) for name, rate in rows.items() if name in OPTIMIZERS], top
+    return [(rows[name] / rows[f"like-{name}"], name) for name in rows if name in OPTIMIZERS]

@@ -105,7 +105,7 @@ def two_threads(results, threads):
 def optimizer(results, threads):
     if not (measured := data(results, "optimizer")):
         return None
-    found, _ = figures.optimizer_shares(measured, threads)
+    found = figures.optimizer_shares(measured, threads)
     return (
         (f"worst {lowest([(100 * share, name) for share, name in found], ' %')}", min(found)[0] >= 0.9)
         if found

@@ -70,12 +70,11 @@ extension PlanBuilder {
     /// no gradient is NaN, infinite or very large, and would have to read them once more for that.
     private func addFresh(_ reached: Set<Int>) {
         let flag = program.value(bytes: 4, home: .block(.control, Control.sawLarge))
-        let scale = UpdateLimits(isDouble: program.isDouble).scale
         for index in reached.sorted() where model.parameters[index].isTrainable {
             let parameter = model.parameters[index]
             guard let fresh = emitters[parameter.node].parameterGradient(parameter.localName) else { continue }
             let total = program.value(elements: parameter.elementCount, home: .block(.gradients, parameter.offset))
-            program.accumulate(fresh, a: 1, into: total, b: 1, count: parameter.elementCount, large: (flag, scale))
+            program.accumulate(fresh, a: 1, into: total, b: 1, count: parameter.elementCount, large: flag)
         }
     }
 

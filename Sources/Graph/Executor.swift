@@ -95,17 +95,24 @@ public final class Executor: @unchecked Sendable {
     /// Runs the forward pass; an index out of range is an error.
     /// - recalling: its first product was computed by the update before (Foreseen.swift).
     /// - repeating: the caller's arrays hold what they held when the plan ran last, and no other plan has run here since.
+    /// - withLosses: and the losses, as `runLoss`.
     @inline(__always)
-    public func runForward(_ plan: Plan, recalling: Bool = false, repeating: Bool = false) throws(ChainruleError) {
+    public func runForward(
+        _ plan: Plan, recalling: Bool = false, repeating: Bool = false, withLosses: Bool = false
+    ) throws(ChainruleError) {
         let scratchCount = plan.needsScratch ? scratchCount : Team.maximumThreads
+        let isChecked = plan.checksIndices || plan.hasCustomWork
+        let last = withLosses && !isChecked ? Phase.loss : .forward
         if recalling {
             plan.run(from: .recall, through: .inputs, scratch: scratchAddress, scratchCount: scratchCount)
-            plan.run(.forward, scratch: scratchAddress, scratchCount: scratchCount)
+            plan.run(from: .forward, through: last, scratch: scratchAddress, scratchCount: scratchCount)
         } else {
-            plan.run(from: repeating ? .first : .inputs, through: .forward, scratch: scratchAddress, scratchCount: scratchCount)
+            plan.run(from: repeating ? .first : .inputs, through: last, scratch: scratchAddress, scratchCount: scratchCount)
         }
+        guard isChecked else { return }
         if plan.checksIndices { try checkIndices() }
         if plan.hasCustomWork { try plan.checkCustomWork(model) }
+        if withLosses { try runLoss(plan) }
     }
 
     /// Runs the losses; a host's function may refuse.

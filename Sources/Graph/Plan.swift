@@ -7,12 +7,13 @@ import Tensors
 
 /// One prepared call.
 struct Instruction {
+    /// First: a pointer to the instruction is one to the call.
+    var call: KernelCall
     var kernel: Kernel
     var pieces: Int
     /// Worth sharing with the team.
     var isParallel: Bool
     var node: Int
-    var call: KernelCall
 }
 
 public final class Plan: @unchecked Sendable {
@@ -90,9 +91,8 @@ public final class Plan: @unchecked Sendable {
             }
             (instructions + index).initialize(
                 to: Instruction(
-                    kernel: kernel, pieces: operation.pieces,
-                    isParallel: operation.pieces > 1 && operation.cost > Plan.parallelThreshold, node: operation.node,
-                    call: call))
+                    call: call, kernel: kernel, pieces: operation.pieces,
+                    isParallel: operation.pieces > 1 && operation.cost > Plan.parallelThreshold, node: operation.node))
             for later in (operation.phase.rawValue + 1)..<starts.count { starts[later] = index + 1 }
             for operand in operation.operands {
                 if case .external(let number) = program.values[program.root(operand.value).index].home {
@@ -208,7 +208,7 @@ public final class Plan: @unchecked Sendable {
         var instruction = instructions + range.lowerBound
         let end = instructions + range.upperBound
         while instruction < end {
-            let call = UnsafeRawPointer(instruction) + Plan.callOffset
+            let call = UnsafeRawPointer(instruction)
             if instruction.pointee.isParallel {
                 Team.run(
                     instruction.pointee.kernel, call, pieces: instruction.pointee.pieces, scratch: scratch,
@@ -227,8 +227,6 @@ public final class Plan: @unchecked Sendable {
             body(&(instructions + index).pointee.call)
         }
     }
-
-    private static let callOffset = MemoryLayout<Instruction>.offset(of: \.call) ?? 0
 }
 
 extension Plan {

@@ -8,8 +8,9 @@
 //   pointers  0 x  1 y  2 z (contiguous)  3 StridedSpace (operands x, y)
 //   integers  0 rows per piece  1 BinaryFunction
 // accumulate: z = a * x + b * z; z is not read where b = 0. Pieces: elementsPerPiece.
-//   pointers  0 x  1 z  2 (b is not 0) nil or an Int32, which becomes 1 if an element of z times `scale` is not finite
-//   integers  0 count      scalars  0 a  1 b  2 scale
+//   pointers  0 x  1 z  2 (b is not 0) nil or an Int32, which becomes 1 if an element of z is beyond the
+//             limit (KernelInterface/UpdateLimits.swift)
+//   integers  0 count      scalars  0 a  1 b
 
 import CPUFeatures
 import KernelInterface
@@ -105,7 +106,7 @@ private func accumulate<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ rang
         if i < count { (a * V.load(x + i, count - i)).store(z + i, count - i) }
     } else {
         // As in `allFinite`.
-        let scale = V(repeating: arguments.scalar(2))
+        let scale = V(repeating: V.Scalar(UpdateLimits(isDouble: arguments.isDouble).scale))
         var zeros = V.zero
         while i + V.lanes <= count {
             let sum = V.fma(a, V.load(x + i), b * V.load(z + i))

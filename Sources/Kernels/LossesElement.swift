@@ -6,7 +6,7 @@
 //   pointers  0 prediction  1 target  2 sample weights or nil  3 weights of columns or nil  4 gradient or nil
 //             5 partials: one Double per piece  6 sum of weights (Double, of weightSum) or nil
 //             7 second prediction  8 its gradient or nil  9 the formula's numbers of columns or nil
-//             10 each element's share of the loss or nil
+//             10 each element's share of the loss or nil  11 (one piece) nil or the result of lossFinish
 //   integers  0 rows  1 columns  2 rows per piece  3 ElementLoss  4 the formula's flag
 //   scalars   0 divisor: rows * columns, or columns where pointer 6 is given  1, 2 numbers of the formula
 // weightSum: the sum of the weights, in one piece: sample weights, the labels' class weights, or
@@ -162,6 +162,9 @@ private func elementLoss<Formula: LossFormula, C: ColumnNumbers>(
                 }
             }
             partials[piece] = Double(total.value)
+            if arguments.has(11) {
+                arguments.output(11, Double.self)[0] = Double(total.value) * inverseDivisor(arguments, weights: 6)
+            }
         }
     }
 }

@@ -4,7 +4,8 @@
 //
 // All: g = clamp(+-scale * gradient, -clip, clip)
 //   pointers  0 parameters  1 gradient  2, 3, 5 the optimizer's own arrays  4 gradient scale (one
-//             element) or nil
+//             element) or nil  7 (one piece) nil or an Int32: 1, and nothing else happens, where a gradient is beyond the
+//             limit of KernelInterface/UpdateLimits.swift; else 0
 //   integers  0 count  1 options (the optimizer's bits)  2 whether it is the first step
 //             3 whether it climbs: gradients change their sign
 //   scalars   0 to 6 the optimizer's numbers  7 clip value (infinity: off)
@@ -59,10 +60,21 @@ protocol OptimizerPass<V> {
 func runPass<F: OptimizerPass, D: OptimizerPass>(
     _: F.Type, _: D.Type, _ arguments: Arguments, _ begin: Int, _ end: Int, flushes: Bool = true
 ) {
+    if arguments.has(7) && !mayStep(arguments) { return }
     let range = flatRange(begin, end, arguments.integer(0), perPiece: parametersPerPiece)
     let before = flushes ? cr_begin_flushing() : 0
     if arguments.isDouble { run(D.self, arguments, range) } else { run(F.self, arguments, range) }
     if flushes { cr_end_flushing(before) }
+}
+
+@inline(never)
+private func mayStep(_ arguments: Arguments) -> Bool {
+    let count = arguments.integer(0)
+    let isSmall = arguments.isDouble
+        ? allFinite(arguments.input(1), count, DoubleVector(repeating: UpdateLimits(isDouble: true).scale))
+        : allFinite(arguments.input(1), count, FloatVector(repeating: Float(UpdateLimits(isDouble: false).scale)))
+    arguments.output(7, Int32.self)[0] = isSmall ? 0 : 1
+    return isSmall
 }
 
 @inline(never)

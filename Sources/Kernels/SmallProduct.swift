@@ -12,16 +12,10 @@ import KernelInterface
 
 let smallProductKernel: Kernel = { call, begin, end, _ in
     let arguments = Arguments(call)
-    if arguments.integer(Slot.pieceShape) > 0 {
-        if arguments.isDouble {
-            shortRows(DoubleVector.self, arguments, begin, end)
-        } else {
-            shortRows(FloatVector.self, arguments, begin, end)
-        }
-    } else if arguments.isDouble {
-        smallProduct(DoubleVector.self, arguments)
+    if arguments.isDouble {
+        smallProduct(DoubleVector.self, arguments, begin, end)
     } else {
-        smallProduct(FloatVector.self, arguments)
+        smallProduct(FloatVector.self, arguments, begin, end)
     }
 }
 
@@ -29,45 +23,82 @@ private typealias Slot = MatrixMultiplySlot
 private typealias Flags = MatrixMultiplyFlags
 
 @inline(__always)
-private func smallProduct<V: KernelMath>(_: V.Type, _ arguments: Arguments) {
-    let flags = Flags(bits: arguments.integer(Slot.flags))
-    let rows = arguments.integer(Slot.rows)
+private func smallProduct<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
+    if arguments.integer(Slot.pieceShape) > 0 {
+        shortRows(V.self, arguments, begin, end)
+    } else {
+        // Functions of their own: a call in the loop would keep its vectors in memory.
+        if arguments.integer(Slot.bColumn) == 1 { contiguous(V.self, arguments) } else { strided(V.self, arguments) }
+        let flags = Flags(bits: arguments.integer(Slot.flags))
+        if flags.bits & (Flags.rowSums | Flags.forwardFunction | Flags.backwardFunction) != 0 { finish(V.self, arguments, flags) }
+    }
+}
+
+/// B as rows, read where they lie.
+@inline(never)
+private func contiguous<V: KernelMath>(_: V.Type, _ arguments: Arguments) {
     let columns = arguments.integer(Slot.columns)
-    let depth = arguments.integer(Slot.depth)
-    let bRow = arguments.integer(Slot.bRow)
-    let bColumn = arguments.integer(Slot.bColumn)
-    let b = arguments.input(Slot.b, V.Scalar.self)
-    let c = arguments.output(Slot.c, V.Scalar.self)
-    var strip = SmallStrip<V>(
-        a: arguments.input(Slot.a), aRow: arguments.integer(Slot.aRow), aColumn: arguments.integer(Slot.aColumn),
-        b: b, bRow: bRow, bColumn: bColumn, c: c, columns: columns, depth: depth)
     var column = 0
     repeat {
-        strip.b = b + column &* bColumn
-        strip.c = c + column
-        strip.count = columns &- column
-        if strip.count > V.lanes { strip.count = V.lanes }
-        strip.bias = flags.has(Flags.bias)
-            ? V.load(arguments.input(Slot.bias, V.Scalar.self) + column, strip.count) : V(repeating: 0)
-        let sums = flags.has(Flags.columnSums) ? arguments.output(Slot.columnSums, V.Scalar.self) + column : nil
-        // Loops of their own: a call in the loop would keep its vectors in memory.
-        if bColumn == 1 {
-            strip.run(rows, columnSums: sums) { (p, strip) in strip.count == V.lanes ? V.load(p) : V.load(p, strip.count) }
+        let count = columns &- column < V.lanes ? columns &- column : V.lanes
+        let b = arguments.input(Slot.b, V.Scalar.self) + column
+        #if AVX512
+        // Masks cost nothing.
+        strip(V.self, arguments, column, count, b) { V.load($0, count) }
+        #else
+        if count == V.lanes {
+            strip(V.self, arguments, column, V.lanes, b) { V.load($0) }
         } else {
-            strip.run(rows, columnSums: sums) { (p, strip) in V.loadStrided(p, strip.bColumn, strip.count) }
+            strip(V.self, arguments, column, count, b) { V.load($0, count) }
         }
+        #endif
         column &+= V.lanes
     } while column < columns
+}
+
+@inline(never)
+private func strided<V: KernelMath>(_: V.Type, _ arguments: Arguments) {
+    let columns = arguments.integer(Slot.columns)
+    let bColumn = arguments.integer(Slot.bColumn)
+    var column = 0
+    repeat {
+        let count = columns &- column < V.lanes ? columns &- column : V.lanes
+        let b = arguments.input(Slot.b, V.Scalar.self) + column &* bColumn
+        strip(V.self, arguments, column, count, b) { V.loadStrided($0, bColumn, count) }
+        column &+= V.lanes
+    } while column < columns
+}
+
+/// One vector of columns.
+@inline(__always)
+private func strip<V: KernelMath>(
+    _: V.Type, _ arguments: Arguments, _ column: Int, _ count: Int, _ b: UnsafePointer<V.Scalar>,
+    _ load: (UnsafePointer<V.Scalar>) -> V
+) {
+    let flags = Flags(bits: arguments.integer(Slot.flags))
+    let bias = flags.has(Flags.bias) ? V.load(arguments.input(Slot.bias, V.Scalar.self) + column, count) : V.zero
+    let strip = SmallStrip<V>(
+        aRow: arguments.integer(Slot.aRow), aColumn: arguments.integer(Slot.aColumn), b: b, bRow: arguments.integer(Slot.bRow),
+        columns: arguments.integer(Slot.columns), depth: arguments.integer(Slot.depth), count: count, bias: bias)
+    let sum = strip.run(
+        arguments.input(Slot.a), arguments.output(Slot.c, V.Scalar.self) + column, rows: arguments.integer(Slot.rows), load)
+    if flags.has(Flags.columnSums) { sum.store(arguments.output(Slot.columnSums, V.Scalar.self) + column, count) }
+}
+
+@inline(never)
+private func finish<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ flags: MatrixMultiplyFlags) {
     if flags.has(Flags.rowSums) {
+        let a = arguments.input(Slot.a, V.Scalar.self)
+        let aColumn = arguments.integer(Slot.aColumn)
         var sum: V.Scalar = 0
-        for k in 0..<depth { sum += strip.a[k &* strip.aColumn] }
+        for k in 0..<arguments.integer(Slot.depth) { sum += a[k &* aColumn] }
         arguments.output(Slot.columnSums, V.Scalar.self)[0] = sum
     }
-    applyFunction(V.self, arguments, flags, 0, rows &* columns)
+    applyFunction(V.self, arguments, flags, 0, arguments.integer(Slot.rows) &* arguments.integer(Slot.columns))
 }
 
 @inline(__always)
-private func applyFunction<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ flags: Flags, _ first: Int, _ count: Int) {
+private func applyFunction<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ flags: MatrixMultiplyFlags, _ first: Int, _ count: Int) {
     let c = arguments.output(Slot.c, V.Scalar.self) + first
     let x: V.Scalar = arguments.scalar(Slot.functionA)
     let y: V.Scalar = arguments.scalar(Slot.functionB)
@@ -82,6 +113,8 @@ private func applyFunction<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ f
 private func shortRows<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
     let flags = Flags(bits: arguments.integer(Slot.flags))
     let columns = arguments.integer(Slot.columns)
+    let depth = arguments.integer(Slot.depth)
+    let aRow = arguments.integer(Slot.aRow)
     let bRow = arguments.integer(Slot.bRow)
     let bColumn = arguments.integer(Slot.bColumn)
     let b = arguments.input(Slot.b, V.Scalar.self)
@@ -89,87 +122,69 @@ private func shortRows<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin
     var room = InlineArray<4, InlineArray<8, V>>(repeating: InlineArray<8, V>(repeating: V.zero))
     withUnsafeMutableBytes(of: &room) { bytes in
         let vectors = bytes.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: V.Scalar.self)
-        var strip = SmallStrip<V>(
-            a: arguments.input(Slot.a), aRow: arguments.integer(Slot.aRow), aColumn: arguments.integer(Slot.aColumn),
-            b: UnsafePointer(vectors), bRow: V.lanes, bColumn: 1, c: arguments.output(Slot.c), columns: columns,
-            depth: arguments.integer(Slot.depth))
-        for k in 0..<strip.depth {
+        for k in 0..<depth {
             let p = b + k &* bRow
             (bColumn == 1 ? V.load(p, columns) : V.loadStrided(p, bColumn, columns)).store(vectors + k &* V.lanes)
         }
-        strip.count = columns
-        if flags.has(Flags.bias) { strip.bias = V.load(arguments.input(Slot.bias, V.Scalar.self), columns) }
+        let strip = SmallStrip<V>(
+            aRow: aRow, aColumn: arguments.integer(Slot.aColumn), b: UnsafePointer(vectors), bRow: V.lanes, columns: columns,
+            depth: depth, count: columns,
+            bias: flags.has(Flags.bias) ? V.load(arguments.input(Slot.bias, V.Scalar.self), columns) : V.zero)
         for piece in begin..<end {
             let first = piece &* arguments.integer(Slot.pieceShape)
             let rows = min(arguments.integer(Slot.pieceShape), arguments.integer(Slot.rows) &- first)
-            strip.a = arguments.input(Slot.a, V.Scalar.self) + first &* strip.aRow
-            strip.c = arguments.output(Slot.c, V.Scalar.self) + first &* columns
-            let sums = flags.has(Flags.columnSums) && first == 0 ? arguments.output(Slot.columnSums, V.Scalar.self) : nil
-            strip.run(rows, columnSums: sums) { (p, _) in V.load(p) }
+            let sum = strip.run(
+                arguments.input(Slot.a, V.Scalar.self) + first &* aRow, arguments.output(Slot.c, V.Scalar.self) + first &* columns,
+                rows: rows
+            ) { V.load($0) }
+            if flags.has(Flags.columnSums) && first == 0 { sum.store(arguments.output(Slot.columnSums, V.Scalar.self), columns) }
             applyFunction(V.self, arguments, flags, first &* columns, rows &* columns)
         }
     }
 }
 
-/// One vector of columns.
+/// One vector of columns, `count` of its elements, of C: rows of `columns` elements.
 private struct SmallStrip<V: KernelMath> {
-    var a: UnsafePointer<V.Scalar>
-    let aRow: Int
-    let aColumn: Int
-    var b: UnsafePointer<V.Scalar>
-    let bRow: Int
-    let bColumn: Int
-    var c: UnsafeMutablePointer<V.Scalar>
-    let columns: Int
-    let depth: Int
-    var count = 0
-    var bias = V(repeating: 0)
+    let aRow, aColumn: Int
+    let b: UnsafePointer<V.Scalar>
+    let bRow, columns, depth, count: Int
+    let bias: V
 
+    /// All rows, four or one at a time, and the sums of B's columns; `load` reads a row of B.
     @inline(__always)
-    init(
-        a: UnsafePointer<V.Scalar>, aRow: Int, aColumn: Int, b: UnsafePointer<V.Scalar>, bRow: Int, bColumn: Int,
-        c: UnsafeMutablePointer<V.Scalar>, columns: Int, depth: Int
-    ) {
-        self.a = a
-        self.aRow = aRow
-        self.aColumn = aColumn
-        self.b = b
-        self.bRow = bRow
-        self.bColumn = bColumn
-        self.c = c
-        self.columns = columns
-        self.depth = depth
-    }
-
-    /// All rows, and the sums of B's columns where they are wanted; `load` reads a row of B.
-    @inline(__always)
-    func run(_ rows: Int, columnSums: UnsafeMutablePointer<V.Scalar>?, _ load: (UnsafePointer<V.Scalar>, Self) -> V) {
-        if let columnSums {
-            var sum = V(repeating: 0)
-            for k in 0..<depth { sum += load(b + k &* bRow, self) }
-            sum.store(columnSums, count)
+    func run(
+        _ a: UnsafePointer<V.Scalar>, _ c: UnsafeMutablePointer<V.Scalar>, rows: Int, _ load: (UnsafePointer<V.Scalar>) -> V
+    ) -> V {
+        var (a, c, left, sum) = (a, c, rows, V.zero)
+        while left >= 4 {
+            sum = multiply(InlineArray<4, V>(repeating: V.zero), a, c, load)
+            a += 4 &* aRow
+            c += 4 &* columns
+            left &-= 4
         }
-        var row = 0
-        while row &+ 4 <= rows {
-            multiply(InlineArray<4, V>(repeating: V(repeating: 0)), row, load)
-            row &+= 4
+        while left > 0 {
+            sum = multiply(InlineArray<1, V>(repeating: V.zero), a, c, load)
+            a += aRow
+            c += columns
+            left &-= 1
         }
-        while row < rows {
-            multiply(InlineArray<1, V>(repeating: V(repeating: 0)), row, load)
-            row &+= 1
-        }
+        return sum
     }
 
     @inline(__always)
-    private func multiply<let R: Int>(_ zero: InlineArray<R, V>, _ row: Int, _ load: (UnsafePointer<V.Scalar>, Self) -> V) {
-        var sums = zero
-        let first = a + row &* aRow
-        for k in 0..<depth {
-            let vector = load(b + k &* bRow, self)
-            let element = first + k &* aColumn
-            for r in 0..<R { sums[r] = V.fma(V(repeating: element[r &* aRow]), vector, sums[r]) }
+    private func multiply<let R: Int>(
+        _ zero: InlineArray<R, V>, _ a: UnsafePointer<V.Scalar>, _ c: UnsafeMutablePointer<V.Scalar>,
+        _ load: (UnsafePointer<V.Scalar>) -> V
+    ) -> V {
+        var (sums, sum, a, b) = (zero, V.zero, a, b)
+        for _ in 0..<depth {
+            let vector = load(b)
+            for r in 0..<R { sums[r] = V.fma(V(repeating: a[r &* aRow]), vector, sums[r]) }
+            sum += vector
+            a += aColumn
+            b += bRow
         }
-        let target = c + row &* columns
-        for r in 0..<R { (sums[r] + bias).store(target + r &* columns, count) }
+        for r in 0..<R { (sums[r] + bias).store(c + r &* columns, count) }
+        return sum
     }
 }

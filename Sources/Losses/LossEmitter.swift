@@ -187,6 +187,8 @@ extension LossEmitter {
         }
         if let column = numbers.columnNumbers { list.append(Operand(9, column, .read)) }
         if let losses = place(shapes[0]) { list.append(Operand(10, losses, .write)) }
+        let isFinished = pieces == 1 && predictions.count == 1
+        if isFinished { list.append(Operand(11, result, .write)) }
         program.call(.elementLoss, list, pieces: pieces, cost: Double(rows * columns)) {
             $0.integers[0] = rows
             $0.integers[1] = columns
@@ -197,7 +199,7 @@ extension LossEmitter {
             $0.scalars[1] = numbers.a
             $0.scalars[2] = numbers.b
         }
-        finish(partials, pieces, scale)
+        if !isFinished { finish(partials, pieces, scale) }
     }
 
     /// Numbers for the last dimension, or one for all, as one for each column of a sample.

@@ -183,8 +183,7 @@ public final class Trainer: @unchecked Sendable {
     private func evaluate(
         _ entry: StepPlan, recalling: Bool = false, repeating: Bool = false
     ) throws(ChainruleError) -> Double {
-        try executor.runForward(entry.plan, recalling: recalling, repeating: repeating)
-        try executor.runLoss(entry.plan)
+        try executor.runForward(entry.plan, recalling: recalling, repeating: repeating, withLosses: true)
         let loss = entry.loss(executor)
         if loss.isFinite { try executor.runBackward(entry.plan) }
         return loss
@@ -218,11 +217,9 @@ public final class Trainer: @unchecked Sendable {
             entry.plan.setExternal(number, address)
         }
         defer { executor.unbind(full.plan) }
-        try executor.runForward(full.plan)
-        try executor.runLoss(full.plan)
+        try executor.runForward(full.plan, withLosses: true)
         try executor.runBackward(full.plan)
-        try executor.runForward(entry.plan)
-        try executor.runLoss(entry.plan)
+        try executor.runForward(entry.plan, withLosses: true)
     }
 
     /// Finds the node in which a NaN or infinity began: runs the step again, keeping every result.

@@ -33,6 +33,8 @@ public final class Update: @unchecked Sendable {
     private var accumulation: Plan?
     /// For gradients that were looked at when they were added up: looks at the rest.
     private var shortCheck: Plan?
+    /// The whole update of few parameters in one call.
+    private var joined: Plan?
     private var workspace: Storage?
     /// The copy of the last careful step, where each one is: an optimizer of the host program.
     private var spare: Storage?
@@ -77,6 +79,7 @@ public final class Update: @unchecked Sendable {
         let programs = UpdateProgram(choice: choice, layout: layout, model: model)
         plan = try Plan(programs.whole())
         accumulation = try programs.accumulation().map { (program) throws(ChainruleError) in try Plan(program) }
+        joined = try programs.joined().map { (program) throws(ChainruleError) in try Plan(program) }
         shortCheck = programs.usesSums ? try Plan(programs.checkOfWatched()) : nil
         self.layout = layout
         let active = layout.groups.indices.filter { !layout.groups[$0].isFrozen }
@@ -108,7 +111,7 @@ public final class Update: @unchecked Sendable {
     public func bind(_ executor: Executor) throws(ChainruleError) {
         guard let plan, boundTo !== executor else { return }
         try executor.makeGradients()
-        let plans = [plan, accumulation, shortCheck].compactMap { $0 }
+        let plans = [plan, accumulation, shortCheck, joined].compactMap { $0 }
         let workspace = try Storage(byteCount: plans.reduce(0) { max($0, $1.arenaBytes) }, what: "the optimizer's workspace")
         for plan in plans { try executor.bind(plan, arena: workspace, optimizerState: state) }
         self.workspace = workspace
@@ -124,8 +127,27 @@ public final class Update: @unchecked Sendable {
     @inline(__always)
     @_optimize(speed)
     public func apply(_ executor: Executor, committing step: Plan? = nil, areSums: Bool = false) throws(ChainruleError) {
-        guard let plan = plan.map({ Unmanaged.passUnretained($0) }) else { return }
-        try plan.use { (plan) throws(ChainruleError) in try apply(plan, executor, step, areSums ? shortCheck : nil) }
+        if let joined = joined.map({ Unmanaged.passUnretained($0) }), step.map({ !$0.hasCommits }) ?? true,
+            joined._withUnsafeGuaranteedRef({ runJoined($0, executor) })
+        {
+            return
+        }
+        try applyInParts(executor, step, areSums)
+    }
+
+    /// False, and nothing has changed, when a closer look is needed.
+    @inline(__always)
+    private func runJoined(_ plan: Plan, _ executor: Executor) -> Bool {
+        guard setNumbers(plan) else { return false }
+        executor.run(plan, .update)
+        guard !foundLarge(executor) else { return false }
+        count(executor)
+        return true
+    }
+
+    private func applyInParts(_ executor: Executor, _ step: Plan?, _ areSums: Bool) throws(ChainruleError) {
+        guard let plan else { return }
+        try apply(plan, executor, step, areSums ? shortCheck : nil)
     }
 
     @inline(__always)
@@ -216,9 +238,14 @@ public final class Update: @unchecked Sendable {
     /// The update with the numbers that are set.
     @inline(__always)
     private func run(_ plan: Plan, _ executor: Executor) {
+        executor.run(plan, .update)
+        count(executor)
+    }
+
+    @inline(__always)
+    private func count(_ executor: Executor) {
         step += 1
         pending = 0
-        executor.run(plan, .update)
         lastLr = nextLr
         if choice.hasAverage { takeMean(executor) }
     }

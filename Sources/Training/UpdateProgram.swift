@@ -27,6 +27,20 @@ struct UpdateProgram {
         return program
     }
 
+    /// Few parameters of one group: phase update alone, in one call that looks at the gradients first; nil: for others.
+    func joined() -> Program? {
+        guard let run = layout.single, choice.clipNorm == 0, run.range.count <= parametersPerPiece * elementSize,
+            layout.groups[run.group].optimizer is any FlatOptimizer
+        else { return nil }
+        let program = Program(isDouble: model.isDouble)
+        guard watched(program).isEmpty else { return nil }
+        program.phase = .update
+        append(
+            to: program, run, range: run.range, gradient: gradient(of: run, program), scale: nil,
+            flag: program.value(bytes: 4, home: .block(.control, Control.nonFinite)))
+        return program
+    }
+
     /// The update of all parameters, in the phases check, update and commit (the mean of the weights).
     func whole() -> Program {
         let program = Program(isDouble: model.isDouble)
@@ -156,7 +170,8 @@ struct UpdateProgram {
     }
 
     /// Updates a byte range within a run. The calls' numbers come with each step.
-    func append(to program: Program, _ run: UpdateRun, range: Range<Int>, gradient: Value, scale: Value?) {
+    /// - flag: the call looks at the gradients first, and says here whether one was too large for it.
+    func append(to program: Program, _ run: UpdateRun, range: Range<Int>, gradient: Value, scale: Value?, flag: Value? = nil) {
         let elements = range.count / elementSize
         let optimizer = layout.groups[run.group].optimizer
         func state(_ index: Int) -> Value {
@@ -179,6 +194,7 @@ struct UpdateProgram {
             var operands = [Operand(0, parameter, .write), Operand(1, gradient, .read)]
             for index in run.state.indices { operands.append(Operand(flat.stateSlots[index], state(index), .write)) }
             if let scale { operands.append(Operand(4, scale, .read)) }
+            if let flag { operands.append(Operand(7, flag, .write)) }
             program.call(flat.kernel, operands, pieces: flatPieces(elements, parametersPerPiece), cost: Double(elements) * 0.5) {
                 $0.integers[0] = elements
                 $0.integers[1] = flat.options

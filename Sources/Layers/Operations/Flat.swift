@@ -25,18 +25,15 @@ extension Program {
     }
 
     /// z = a * x + b * z
-    /// - large: the flag that becomes 1 if an element of the sum, b not being 0, times `scale` is not finite.
-    public func accumulate(
-        _ x: Value, a: Double, into z: Value, b: Double, count: Int, large: (flag: Value, scale: Double)? = nil
-    ) {
+    /// - large: the flag that becomes 1 if an element of the sum, b not being 0, is beyond the limit of UpdateLimits.swift.
+    public func accumulate(_ x: Value, a: Double, into z: Value, b: Double, count: Int, large: Value? = nil) {
         var operands = [Operand(0, x, .read), Operand(1, z, .write)]
         if b != 0 { operands.append(Operand(9, z, .read)) }
-        if let large { operands.append(Operand(2, large.flag, .write)) }
+        if let large { operands.append(Operand(2, large, .write)) }
         call(.accumulate, operands, pieces: flatPieces(count), cost: Double(count) * 0.2) {
             $0.integers[0] = count
             $0.scalars[0] = a
             $0.scalars[1] = b
-            if let large { $0.scalars[2] = large.scale }
         }
     }
 

@@ -4,6 +4,7 @@
 // a look at the gradients, which a step makes anyway, tells. Where it doesn't, the update is made with a
 // copy at hand (Update.applyCarefully).
 
+@frozen
 public struct UpdateLimits {
     public let isDouble: Bool
     /// Gradients, past and present, below this need no second look.
@@ -14,6 +15,7 @@ public struct UpdateLimits {
     /// What makes gradients of `gradient` and more infinite, and no smaller ones.
     public let scale: Double
 
+    @inlinable
     public init(isDouble: Bool) {
         self.isDouble = isDouble
         gradient = isDouble ? 0x1p400 : 0x1p50
