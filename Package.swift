@@ -86,7 +86,7 @@ let package = Package(
         .target(
             name: "KernelDispatch",
             dependencies: ["KernelInterface", "CPUFeatures"],
-            swiftSettings: core + levels.dropFirst().map { .define("LEVEL_" + $0.define) }),
+            swiftSettings: coreSmall + levels.dropFirst().map { .define("LEVEL_" + $0.define) }),
         .testTarget(name: "KernelTests", dependencies: ["KernelDispatch", "KernelInterface"] + kernels),
         .testTarget(name: "GraphTests", dependencies: ["Graph", "Layers", "KernelDispatch", "Tensors"] + kernels),
         .testTarget(name: "CheckpointTests", dependencies: ["Checkpoints", "Graph", "Tensors"] + kernels),

@@ -36,6 +36,7 @@ public enum Team {
     }
 
     @inline(never)
+    @_optimize(speed)
     private static func runShared(
         _ kernel: Kernel, _ call: UnsafeRawPointer, _ pieces: Int, _ scratch: UnsafeMutableRawPointer?,
         _ scratchCount: Int
@@ -106,6 +107,7 @@ private final class TeamState: @unchecked Sendable {
         (tickets + thread * TeamState.line).assumingMemoryBound(to: UInt64.self)
     }
 
+    @_optimize(speed)
     func share(
         _ kernel: Kernel, _ call: UnsafeRawPointer, _ pieces: Int, _ scratch: UnsafeMutableRawPointer?, _ threads: Int
     ) {
@@ -139,6 +141,7 @@ private final class TeamState: @unchecked Sendable {
 
     /// Takes pieces of this generation: the thread's own, then those of the others. A worker that
     /// comes late sees a count of another generation at worst, and tickets it can't take.
+    @_optimize(speed)
     private func work(_ thread: Int, _ generation: UInt32) {
         let count = Int(cr_load_relaxed_32(threads))
         guard thread < count else { return }
@@ -180,6 +183,7 @@ private final class TeamState: @unchecked Sendable {
         return failed == 0
     }
 
+    @_optimize(speed)
     private func serve(_ thread: Int) -> Never {
         var seen: UInt32 = 0
         while true {

@@ -115,5 +115,5 @@ private func gradientStatistics<V: KernelMath>(_: V.Type, _ arguments: Arguments
         a = V.fma(V.load(x + i, min(V.lanes, count - i)) * scale, zero, a)
         i += V.lanes
     }
-    return (a + b).laneSum == 0
+    return V.firstLane((a + b) .!= zero) == V.lanes
 }

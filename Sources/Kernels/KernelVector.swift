@@ -28,6 +28,7 @@ where Scalar: BinaryFloatingPoint & SIMDScalar, MaskStorage: SIMD {
     /// The first `count` (0...lanes) elements at `p`, zeros behind them.
     static func load(_ p: UnsafePointer<Scalar>, _ count: Int) -> Self
     func store(_ p: UnsafeMutablePointer<Scalar>, _ count: Int)
+    func storeHalf(_ p: UnsafeMutablePointer<Scalar>)
     /// a * b + c, rounded once where the level has FMA.
     static func fma(_ a: Self, _ b: Self, _ c: Self) -> Self
     /// The sum of the lanes by a fixed tree.
@@ -67,6 +68,7 @@ extension FloatVector: KernelVector {
     @inline(__always) func store(_ p: UnsafeMutablePointer<Float>, _ count: Int) {
         cr_store_floats(p, self, count)
     }
+    @inline(__always) func storeHalf(_ p: UnsafeMutablePointer<Float>) { cr_store_half_floats(p, self) }
     @inline(__always) static func fma(_ a: Self, _ b: Self, _ c: Self) -> Self {
         #if BASELINE
         c + a * b
@@ -106,6 +108,7 @@ extension DoubleVector: KernelVector {
     @inline(__always) func store(_ p: UnsafeMutablePointer<Double>, _ count: Int) {
         cr_store_doubles(p, self, count)
     }
+    @inline(__always) func storeHalf(_ p: UnsafeMutablePointer<Double>) { cr_store_half_doubles(p, self) }
     @inline(__always) static func fma(_ a: Self, _ b: Self, _ c: Self) -> Self {
         #if BASELINE
         c + a * b

@@ -57,7 +57,12 @@ let lossFinishKernel: Kernel = { call, _, _, _ in
 
 /// False, and nothing is done, if AVX-512 leaves the loss to AVX2's code.
 private func elementLoss<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) -> Bool {
-    switch unsafeBitCast(UInt8(truncatingIfNeeded: arguments.integer(3)), to: ElementLoss.self) {
+    let loss = unsafeBitCast(UInt8(truncatingIfNeeded: arguments.integer(3)), to: ElementLoss.self)
+    if loss == .meanSquared && !arguments.has(2) && !arguments.has(10) {
+        meanSquared(V.self, arguments, begin, end)
+        return true
+    }
+    switch loss {
     case .binaryCrossEntropyWithLogits:
         if arguments.has(3) {
             elementLoss(BinaryCrossEntropyWithLogits.self, Columns<V>.self, arguments, begin, end)
@@ -88,6 +93,40 @@ private func elementLoss<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ beg
     #endif
     }
     return true
+}
+
+/// The most frequent case of the most frequent loss, without what others need: tiny networks notice. The bits are those of
+/// `elementLoss`, whose weight is 1.
+@inline(never)
+private func meanSquared<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
+    let inverse = inverseDivisor(arguments, weights: 6)
+    let factor = V(repeating: V.Scalar(inverse))
+    let partials = arguments.output(5, Double.self)
+    for piece in begin..<end {
+        let first = piece &* arguments.integer(2)
+        let start = first &* arguments.integer(1)
+        let end = min(arguments.integer(0), first &+ arguments.integer(2)) &* arguments.integer(1)
+        let prediction = arguments.input(0, V.Scalar.self)
+        let target = arguments.input(1, V.Scalar.self)
+        var even = V.zero
+        var odd = V.zero
+        var i = start
+        while i < end {
+            let n = min(V.lanes, end &- i)
+            let isWhole = n == V.lanes
+            let d = (isWhole ? V.load(prediction + i) : V.load(prediction + i, n)) - (isWhole ? V.load(target + i) : V.load(target + i, n))
+            (even, odd) = (odd, V.fma(d, d, even))
+            if arguments.has(4) {
+                let slope = (d + d) * factor
+                let gradient = arguments.output(4, V.Scalar.self) + i
+                if isWhole { slope.store(gradient) } else { slope.store(gradient, n) }
+            }
+            i &+= V.lanes
+        }
+        let total = Double((even + odd).laneSum)
+        partials[piece] = total
+        if arguments.has(11) { arguments.output(11, Double.self)[0] = total * inverse }
+    }
 }
 
 /// What depends on an element's column: how much its loss counts, and a number of the formula.

@@ -111,7 +111,7 @@ extension Trainer {
             let type = entries[current].expected[slot].isReal ? model.type : model.storageType(.integer)
             if isLabels ? !view.isContiguous : view.type != type || !view.isContiguous { return false }
         }
-        lastStep = entries[current]
+        rememberStep()
         return true
     }
 
@@ -133,6 +133,10 @@ extension Trainer {
     @inline(__always)
     private func stepAgain(_ entry: StepPlan) throws(ChainruleError) -> Double {
         if entry.plan.needsScratch && !executor.hasScratchForTeam { try executor.bind(entry.plan) }
+        if !entry.hasLabels && !hasFreeTargets {
+            for slot in 0..<inputCount + targetCount { entry.plan.setExternal(slot, (views + slot).pointee.data) }
+            return try step(entry)
+        }
         for slot in 0..<inputCount + targetCount {
             let data = (views + slot).pointee.data
             guard let range = entry.expected[slot].labels else {

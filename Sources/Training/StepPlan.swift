@@ -38,6 +38,8 @@ final class StepPlan {
     let outputShapes: [Shape]
     let targetShapes: [Shape]
     private let model: Model
+    /// Some target is labels.
+    let hasLabels: Bool
     /// By array: inputs, targets, sample weights.
     let expected: UnsafeMutablePointer<ExpectedArray>
     let isBatched: [Bool]
@@ -123,6 +125,7 @@ final class StepPlan {
         foresees = program.foreseen.map { ($0.input, inputs + targets + 1) }
         program.turnsInputs = key.isTraining && !key.keepsEverything
         plan = try Plan(program, segments: segments)
+        hasLabels = expectations.contains { $0.labels != nil }
         // Plain memory comes last: a throw above would leave it behind.
         expected = .allocate(capacity: expectations.count)
         expected.initialize(from: expectations, count: expectations.count)

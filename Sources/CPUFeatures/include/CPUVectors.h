@@ -13,6 +13,10 @@ typedef float cr_half_floats __attribute__((ext_vector_type(CR_DOUBLES)));
 CR_INLINE cr_doubles cr_widen_floats(cr_half_floats v) { return __builtin_convertvector(v, cr_doubles); }
 CR_INLINE cr_half_floats cr_narrow_doubles(cr_doubles v) { return __builtin_convertvector(v, cr_half_floats); }
 
+/* The first half of the lanes. What is loaded soon is better not stored under a mask: the load would wait for the cache. */
+CR_INLINE void cr_store_half_floats(float *p, cr_floats v) { __builtin_memcpy(p, &v, sizeof v / 2); }
+CR_INLINE void cr_store_half_doubles(double *p, cr_doubles v) { __builtin_memcpy(p, &v, sizeof v / 2); }
+
 CR_INLINE cr_floats cr_root_floats(cr_floats v) { return __builtin_elementwise_sqrt(v); }
 CR_INLINE cr_doubles cr_root_doubles(cr_doubles v) { return __builtin_elementwise_sqrt(v); }
 
