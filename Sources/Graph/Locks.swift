@@ -40,12 +40,11 @@ public struct ReaderLock: ~Copyable, @unchecked Sendable {
 
     /// Waits for readers, which are short; false when another writer has it.
     public func write() -> Bool {
-        while true {
-            let now = cr_load_acquire_32(word)
-            if now & ReaderLock.writer != 0 { return false }
-            if now == 0 && tryWrite() { return true }
+        while !tryWrite() {
+            if cr_load_acquire_32(word) & ReaderLock.writer != 0 { return false }
             sched_yield()
         }
+        return true
     }
 
     public func endWrite() { cr_store_release_32(word, 0) }

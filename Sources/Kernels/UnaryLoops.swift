@@ -78,8 +78,7 @@ struct BackwardRun<Vector: KernelMath>: UnaryRun {
 @inline(__always)
 func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: Run) -> Bool {
     typealias V = Run.V
-    guard let function = UnaryFunction(rawValue: function) else { return false }
-    switch function {
+    switch unsafeBitCast(UInt8(truncatingIfNeeded: function), to: UnaryFunction.self) {
     case .identity: run.run(Identity<V>.self)
     case .negate: run.run(Negate<V>.self)
     case .relu: run.run(Relu<V>.self)
