@@ -95,24 +95,28 @@ public final class Executor: @unchecked Sendable {
     /// Runs the forward pass; an index out of range is an error.
     /// - recalling: its first product was computed by the update before (Foreseen.swift).
     /// - repeating: the caller's arrays hold what they held when the plan ran last, and no other plan has run here since.
-    /// - withLosses: and the losses, as `runLoss`.
+    /// - through: and the phases up to this one. False if some are left: where indices are looked at or functions of the
+    ///   host program called, only the losses follow.
     @inline(__always)
+    @discardableResult
     public func runForward(
-        _ plan: Plan, recalling: Bool = false, repeating: Bool = false, withLosses: Bool = false
-    ) throws(ChainruleError) {
+        _ plan: Plan, recalling: Bool = false, repeating: Bool = false, through: Phase = .forward
+    ) throws(ChainruleError) -> Bool {
         let scratchCount = plan.needsScratch ? scratchCount : Team.maximumThreads
         let isChecked = plan.checksIndices || plan.hasCustomWork
-        let last = withLosses && !isChecked ? Phase.loss : .forward
+        let last = isChecked ? .forward : through
         if recalling {
             plan.run(from: .recall, through: .inputs, scratch: scratchAddress, scratchCount: scratchCount)
             plan.run(from: .forward, through: last, scratch: scratchAddress, scratchCount: scratchCount)
         } else {
             plan.run(from: repeating ? .first : .inputs, through: last, scratch: scratchAddress, scratchCount: scratchCount)
         }
-        guard isChecked else { return }
+        guard isChecked else { return true }
         if plan.checksIndices { try checkIndices() }
         if plan.hasCustomWork { try plan.checkCustomWork(model) }
-        if withLosses { try runLoss(plan) }
+        guard through != .forward else { return true }
+        try runLoss(plan)
+        return through == .loss
     }
 
     /// Runs the losses; a host's function may refuse.

@@ -29,7 +29,7 @@ extension Trainer {
             let batch = min(step, source.count - first)
             let entry = try plan(source.key(batch: batch, isTraining: false))
             try source.load(entry, first: first, batch: batch, order: nil)
-            try executor.runForward(entry.plan, withLosses: true)
+            try executor.runForward(entry.plan, through: .loss)
             totals.add(entry, self)
             try measure(measures, entry)
             first += batch

@@ -193,9 +193,10 @@ public final class Trainer: @unchecked Sendable {
     private func evaluate(
         _ entry: StepPlan, recalling: Bool = false, repeating: Bool = false
     ) throws(ChainruleError) -> Double {
-        try executor.runForward(entry.plan, recalling: recalling, repeating: repeating, withLosses: true)
+        // Gradients of a loss that is not finite are for nobody.
+        let isDone = try executor.runForward(entry.plan, recalling: recalling, repeating: repeating, through: .backward)
         let loss = entry.loss(executor)
-        if loss.isFinite { try executor.runBackward(entry.plan) }
+        if !isDone && loss.isFinite { try executor.runBackward(entry.plan) }
         return loss
     }
 
@@ -227,9 +228,9 @@ public final class Trainer: @unchecked Sendable {
             entry.plan.setExternal(number, address)
         }
         defer { executor.unbind(full.plan) }
-        try executor.runForward(full.plan, withLosses: true)
+        try executor.runForward(full.plan, through: .loss)
         try executor.runBackward(full.plan)
-        try executor.runForward(entry.plan, withLosses: true)
+        try executor.runForward(entry.plan, through: .loss)
     }
 
     /// Finds the node in which a NaN or infinity began: runs the step again, keeping every result.
