@@ -159,17 +159,12 @@ public func chainrule_trainer_step(
     _ sample_weight: UnsafePointer<chainrule_array>?, _ loss: UnsafeMutablePointer<Double>?
 ) -> chainrule_status {
     guarded("chainrule_trainer_step") { () throws(ChainruleError) in
-        let handle = Unmanaged<TrainerHandle>.fromOpaque(UnsafeRawPointer(try required(trainer, "trainer")))
-        try handle.use { (own) throws(ChainruleError) in
-            guard own.trainer.lock.tryWrite() else { throw busy("trainer") }
-            // Kept until the step has ended, whatever a function of the host program does.
-            let isKept = own.trainer.mayCallHost
-            if isKept { _ = handle.retain() }
-            defer {
-                own.trainer.lock.endWrite()
-                if isKept { handle.release() }
-            }
-            try step(own.trainer, own.seen, x, y, sample_weight, loss)
+        // Kept until the step has ended, whatever a callback does.
+        let own = try object(trainer, "trainer", TrainerHandle.self)
+        try Unmanaged.passUnretained(own.trainer).use { (trainer) throws(ChainruleError) in
+            guard trainer.lock.tryWrite() else { throw busy("trainer") }
+            defer { trainer.lock.endWrite() }
+            try step(trainer, own.seen, x, y, sample_weight, loss)
         }
     }
 }

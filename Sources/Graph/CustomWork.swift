@@ -23,7 +23,7 @@ let runCustomWork: Kernel = { call, _, _, _ in
 
 extension Plan {
     @inline(__always)
-    public var hasCustomWork: Bool { !customWorks.isEmpty }
+    var hasCustomWork: Bool { !customWorks.isEmpty }
 
     /// Throws if a function of the host has said no since it was asked last.
     @inline(__always)

@@ -22,6 +22,8 @@ extension KernelCall {
             let width = max(flags.vectors, 1) * lanes
             let columns = integers[Slot.pieceShape] >> 20 & 0xf_ffff
             bytes += depth * ((columns + width - 1) / width * width) * size
+        } else if flags.has(Flags.streamB) {
+            bytes += matrixMultiplyRowBytes
         } else if !flags.has(Flags.sharedB) {
             // The last, incomplete vector, where there are no masks.
             bytes += depth * lanes * size

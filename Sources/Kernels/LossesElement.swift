@@ -115,7 +115,7 @@ private func meanSquared<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ beg
             let n = min(V.lanes, end &- i)
             let isWhole = n == V.lanes
             let d = (isWhole ? V.load(prediction + i) : V.load(prediction + i, n)) - (isWhole ? V.load(target + i) : V.load(target + i, n))
-            (even, odd) = (odd, V.fma(d, d, even))
+            (even, odd) = (odd, even + d * d)
             if arguments.has(4) {
                 let slope = (d + d) * factor
                 let gradient = arguments.output(4, V.Scalar.self) + i
@@ -175,7 +175,8 @@ private func elementLoss<Formula: LossFormula, C: ColumnNumbers>(
     let perPiece = arguments.integer(2)
     let numbers = LossNumbers<V>(arguments)
     let byColumn = C(arguments)
-    let factor = V(repeating: V.Scalar(inverseDivisor(arguments, weights: 6)))
+    let inverse = inverseDivisor(arguments, weights: 6)
+    let factor = V(repeating: V.Scalar(inverse))
     var repeated = V.one
     withUnsafeMutableBytes(of: &repeated) { room in
         let repeated = room.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: V.Scalar.self)
@@ -201,9 +202,7 @@ private func elementLoss<Formula: LossFormula, C: ColumnNumbers>(
                 }
             }
             partials[piece] = Double(total.value)
-            if arguments.has(11) {
-                arguments.output(11, Double.self)[0] = Double(total.value) * inverseDivisor(arguments, weights: 6)
-            }
+            if arguments.has(11) { arguments.output(11, Double.self)[0] = Double(total.value) * inverse }
         }
     }
 }

@@ -73,8 +73,8 @@ struct BackwardRun<Vector: KernelMath>: UnaryRun {
     }
 }
 
-/// Runs `run` with the formula of a function. False, and nothing is done, if there is none: of functions that are
-/// seldom the larger part of a computation AVX-512 has no code of its own, but calls AVX2's (Elsewhere.swift).
+/// Runs `run` with the formula of a function, a raw value of UnaryFunction. False, and nothing is done, where AVX-512 calls
+/// AVX2's code (Elsewhere.swift): for functions that are seldom the larger part of a computation.
 @inline(__always)
 func withUnaryFormula<Run: UnaryRun>(_ function: Int, _ a: Run.V.Scalar, _ run: Run) -> Bool {
     typealias V = Run.V

@@ -111,7 +111,7 @@ extension Trainer {
             let type = entries[current].expected[slot].isReal ? model.type : model.storageType(.integer)
             if isLabels ? !view.isContiguous : view.type != type || !view.isContiguous { return false }
         }
-        rememberStep()
+        lastStep = entries[current]
         return true
     }
 

@@ -58,10 +58,6 @@ public final class Trainer: @unchecked Sendable {
     private var compute = Compute.float32
     /// The plan of the last step, while it stays bound.
     var lastStep: StepPlan?
-    /// Layers, losses or the optimizer are computed by the host program, or nobody has looked yet.
-    private var callsHost = true
-    /// A step may call a function of the host program, which could free the trainer.
-    public var mayCallHost: Bool { callsHost || schedule != nil }
     private let cancelFlag: UnsafeMutablePointer<UInt32>
     private static let keptPlans = 8
 
@@ -137,12 +133,6 @@ public final class Trainer: @unchecked Sendable {
         current = 0
         lastStep = nil
         executor.releasePlans()
-    }
-
-    /// Makes the current plan the one that `stepAgain` runs.
-    func rememberStep() {
-        lastStep = entries[current]
-        callsHost = entries[current].plan.hasCustomWork || update.layout?.hasCustomOptimizer != false
     }
 
     private func ready(_ entry: StepPlan) throws(ChainruleError) -> StepPlan {

@@ -158,10 +158,9 @@ public final class Update: @unchecked Sendable {
         }
         if let accumulation, pending + 1 < choice.accumulate { return try accumulate(accumulation, executor, step) }
         let staysFinite = setNumbers(plan)
-        executor.run(check ?? plan, .check)
-        guard staysFinite, !foundLarge(executor), check == nil || !executor.sawLarge else {
-            return try applyCarefully(plan, executor, step)
-        }
+        // What was seen may be of a frozen parameter, or of a sum that has become small again.
+        executor.run(executor.sawLarge ? plan : check ?? plan, .check)
+        guard staysFinite, !foundLarge(executor) else { return try applyCarefully(plan, executor, step) }
         if let step, step.hasCommits { executor.run(step, .commit) }
         run(plan, executor)
     }
