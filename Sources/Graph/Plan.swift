@@ -20,8 +20,6 @@ public final class Plan: @unchecked Sendable {
     /// Bytes of the arena, known before the first step.
     public let arenaBytes: Int
     public let needsScratch: Bool
-    /// Of its thread's scratch, what the most demanding call touches.
-    public let scratchBytes: Int
     /// Products read weights from `PackedParameters`.
     let usesPacked: Bool
     public let externalCount: Int
@@ -76,13 +74,13 @@ public final class Plan: @unchecked Sendable {
         }
         var works: [CustomWork] = []
         var starts = [Int](repeating: 0, count: Phase.allCases.count + 1)
-        var scratch: Int?
+        var scratch = false
         for (index, operation) in program.operations.enumerated() {
             let kernel: Kernel
             let call: KernelCall
             switch operation.work {
             case .kernel(let name, let prepared):
-                if name.needsScratch { scratch = max(scratch ?? 0, program.scratchBytes(operation, name, prepared, kernels)) }
+                if name.needsScratch { scratch = true }
                 kernel = kernels[name]
                 call = prepared
             case .custom(let work):
@@ -106,8 +104,7 @@ public final class Plan: @unchecked Sendable {
         hasCommits = starts[Phase.commit.rawValue] < count
         checksIndices = program.checksIndices
         customWorks = works
-        needsScratch = scratch != nil
-        scratchBytes = scratch ?? 0
+        needsScratch = scratch
         usesPacked = program.values.contains {
             if case .block(.packed, _) = $0.home { return true }
             return false
@@ -260,24 +257,5 @@ extension Plan {
 
     public func addressAlone(_ value: Value, arena: Storage) -> UnsafeMutableRawPointer? {
         address(value, arena: arena.pointer, blocks: BlockAddresses(repeating: nil))
-    }
-}
-
-extension Program {
-    /// What an operation touches of a thread's scratch, at most.
-    fileprivate func scratchBytes(_ operation: Operation, _ name: KernelName, _ call: KernelCall, _ kernels: KernelSet) -> Int {
-        switch name {
-        case .matrixMultiply: return call.multiplyScratchBytes(kernels.tileSizes)
-        case .recurrentForward, .recurrentBackward:
-            // Its products' calls lie in a table.
-            guard let operand = operation.operands.first(where: { $0.slot == RecurrentSlot.products }),
-                case .table(let number) = values[operand.value.index].home
-            else { return kernelScratchBytes }
-            let calls = UnsafeBufferPointer(
-                start: tables[number].assumingMemoryBound(to: KernelCall.self),
-                count: values[operand.value.index].byteCount / MemoryLayout<KernelCall>.stride)
-            return calls.reduce(0) { max($0, $1.multiplyScratchBytes(kernels.tileSizes)) }
-        default: return kernelScratchBytes
-        }
     }
 }

@@ -113,5 +113,3 @@ public struct MatrixMultiplyFlags {
 
 /// Scratch that a matrix product keeps for its strip of A; packed columns of B follow.
 public let matrixMultiplyStripBytes = 48 << 10
-/// Scratch that the sums of a single row take.
-public let matrixMultiplyRowBytes = 16 << 10

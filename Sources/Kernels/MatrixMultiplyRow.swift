@@ -7,12 +7,15 @@
 import CPUFeatures
 import KernelInterface
 
+/// Bytes of sums: a part of the first-level cache.
+private let sumBytes = 16 << 10
+
 /// Pieces that follow each other along a row, as one: the longer the run, the better.
 @inline(__always)
 func multiplyRowPieces<V: KernelMath>(_ p: Product<V>, _ width: Int, _ begin: Int, _ end: Int) {
     var column = p.firstColumn + begin * width
     let endColumn = p.firstColumn + end * width < p.columns ? p.firstColumn + end * width : p.columns
-    let step = max(matrixMultiplyRowBytes / (width * MemoryLayout<V.Scalar>.stride), 1) * width
+    let step = max(sumBytes / (width * MemoryLayout<V.Scalar>.stride), 1) * width
     while column < endColumn {
         multiplyRow(p, 0, column, column + step < endColumn ? column + step : endColumn)
         column += step

@@ -36,6 +36,6 @@ extension Trainer {
 }
 
 extension StepPlan {
-    /// The arena, and what is touched of the threads' workspace.
-    var activationBytes: Int { plan.arenaBytes + Team.threadCount * plan.scratchBytes }
+    /// The arena, and the threads' workspace.
+    var activationBytes: Int { plan.arenaBytes + (plan.needsScratch ? Team.threadCount * kernelScratchBytes : 0) }
 }
