@@ -67,7 +67,7 @@ def made_up(own=1.0):
         "steps": [{"network": "xor", "threads": 1, "own": [100, 90, 110], "fann": [300, 290, 310]}],
         "optimizer": [
             {"name": name, "threads": 1, "ms": [3, 2, 4], "gbs": rate}
-            for name, rate in (("adam", 45.0), ("triad", 40.0))
+            for name, rate in (("adam", 45.0), ("like-adam", 40.0), ("triad", 30.0))
         ],
         "product": {
             "peak": {"1": 100.0},
