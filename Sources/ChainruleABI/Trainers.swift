@@ -162,47 +162,46 @@ public func chainrule_trainer_step(
         // Kept until the step has ended, whatever a callback does.
         let own = try object(trainer, "trainer", TrainerHandle.self)
         try Unmanaged.passUnretained(own.trainer).use { (trainer) throws(ChainruleError) in
-            guard trainer.lock.tryWrite() else { throw busy("trainer") }
-            defer { trainer.lock.endWrite() }
             try step(trainer, own.seen, x, y, sample_weight, loss)
         }
     }
 }
 
-/// The caller has the trainer's lock.
 @inline(__always)
 private func step(
     _ trainer: Trainer, _ seen: SeenArrays, _ x: UnsafePointer<chainrule_array>?, _ y: UnsafePointer<chainrule_array>?,
     _ sample_weight: UnsafePointer<chainrule_array>?, _ loss: UnsafeMutablePointer<Double>?
 ) throws(ChainruleError) {
-    guard trainer.model.mayChangeNow, trainer.model.lock.write() else { throw Model.busy }
-    defer { trainer.model.lock.endWrite() }
-    if seen.match(x, trainer.inputCount, y, trainer.targetCount, sample_weight, trainer) {
-        let value = try trainer.stepAgain()
+    try trainer.exclusively { () throws(ChainruleError) in
+        guard trainer.model.mayChangeNow, trainer.model.lock.write() else { throw Model.busy }
+        defer { trainer.model.lock.endWrite() }
+        if seen.match(x, trainer.inputCount, y, trainer.targetCount, sample_weight, trainer) {
+            let value = try trainer.stepAgain()
+            loss?.pointee = value
+            return
+        }
+        seen.forget()
+        let views = trainer.views
+        var count = 0
+        for index in 0..<trainer.inputCount {
+            (views + count).pointee = try viewInPlace(x.map { $0 + index }, "x")
+            count += 1
+        }
+        for index in 0..<trainer.targetCount {
+            (views + count).pointee = try viewInPlace(y.map { $0 + index }, "y")
+            count += 1
+        }
+        if let sample_weight {
+            (views + count).pointee = try view(sample_weight, "sample_weight")
+            count += 1
+        }
+        let value = try trainer.step(
+            UnsafeBufferPointer(start: views, count: count), hasWeights: sample_weight != nil)
+        if trainer.canStepAgain(count, hasWeights: sample_weight != nil) {
+            seen.remember(x, trainer.inputCount, y, trainer.targetCount)
+        }
         loss?.pointee = value
-        return
     }
-    seen.forget()
-    let views = trainer.views
-    var count = 0
-    for index in 0..<trainer.inputCount {
-        (views + count).pointee = try viewInPlace(x.map { $0 + index }, "x")
-        count += 1
-    }
-    for index in 0..<trainer.targetCount {
-        (views + count).pointee = try viewInPlace(y.map { $0 + index }, "y")
-        count += 1
-    }
-    if let sample_weight {
-        (views + count).pointee = try view(sample_weight, "sample_weight")
-        count += 1
-    }
-    let value = try trainer.step(
-        UnsafeBufferPointer(start: views, count: count), hasWeights: sample_weight != nil)
-    if trainer.canStepAgain(count, hasWeights: sample_weight != nil) {
-        seen.remember(x, trainer.inputCount, y, trainer.targetCount)
-    }
-    loss?.pointee = value
 }
 
 @_cdecl("chainrule_trainer_evaluate") @implementation

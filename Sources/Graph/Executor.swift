@@ -121,7 +121,7 @@ public final class Executor: @unchecked Sendable {
 
     /// Runs the losses; a host's function may refuse.
     @inline(__always)
-    public func runLoss(_ plan: Plan) throws(ChainruleError) {
+    private func runLoss(_ plan: Plan) throws(ChainruleError) {
         run(plan, .loss)
         if plan.hasCustomWork { try plan.checkCustomWork(model) }
     }

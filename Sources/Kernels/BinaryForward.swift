@@ -105,20 +105,18 @@ private func accumulate<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ rang
         }
         if i < count { (a * V.load(x + i, count - i)).store(z + i, count - i) }
     } else {
-        // As in `allFinite`.
-        let scale = V(repeating: V.Scalar(UpdateLimits(isDouble: arguments.isDouble).scale))
-        var zeros = V.zero
+        var finiteness = Finiteness(V(repeating: V.Scalar(UpdateLimits(isDouble: arguments.isDouble).scale)))
         while i + V.lanes <= count {
             let sum = V.fma(a, V.load(x + i), b * V.load(z + i))
             sum.store(z + i)
-            zeros = V.fma(sum * scale, V.zero, zeros)
+            finiteness.look(sum)
             i += V.lanes
         }
         if i < count {
             let sum = V.fma(a, V.load(x + i, count - i), b * V.load(z + i, count - i))
             sum.store(z + i, count - i)
-            zeros = V.fma(sum * scale, V.zero, zeros)
+            finiteness.look(sum)
         }
-        if arguments.has(2) && zeros.laneSum != 0 { cr_store_release_32(arguments.output(2, UInt32.self), 1) }
+        if arguments.has(2) && !finiteness.holds { cr_store_release_32(arguments.output(2, UInt32.self), 1) }
     }
 }

@@ -97,23 +97,33 @@ private func gradientStatistics<V: KernelMath>(_: V.Type, _ arguments: Arguments
     return ((a + b) + (c + d)).laneSum
 }
 
-/// 0 times an infinity or NaN is NaN, which then stays in the sum. A scale of 0 does no harm: times an
-/// infinity it is NaN too.
+/// Whether numbers are finite, also times a scale. 0 times an infinity or NaN is NaN, which then stays in the sum. A scale
+/// of 0 does no harm: times an infinity it is NaN too.
+struct Finiteness<V: KernelMath> {
+    let scale: V
+    private var zeros = V.zero
+
+    @inline(__always) init(_ scale: V) { self.scale = scale }
+    @inline(__always) mutating func look(_ x: V) { zeros = V.fma(x * scale, V.zero, zeros) }
+    @inline(__always) mutating func join(_ other: Self) { zeros += other.zeros }
+    @inline(__always) var holds: Bool { V.firstLane(zeros .!= V.zero) == V.lanes }
+}
+
 @inline(__always) func allFinite<V: KernelMath>(
     _ x: UnsafePointer<V.Scalar>, _ count: Int, _ scale: V
 ) -> Bool {
-    let zero = V(repeating: 0)
-    var a = zero
-    var b = zero
+    var a = Finiteness(scale)
+    var b = Finiteness(scale)
     var i = 0
     while i + 2 * V.lanes <= count {
-        a = V.fma(V.load(x + i) * scale, zero, a)
-        b = V.fma(V.load(x + i + V.lanes) * scale, zero, b)
+        a.look(V.load(x + i))
+        b.look(V.load(x + i + V.lanes))
         i += 2 * V.lanes
     }
     while i < count {
-        a = V.fma(V.load(x + i, min(V.lanes, count - i)) * scale, zero, a)
+        a.look(V.load(x + i, min(V.lanes, count - i)))
         i += V.lanes
     }
-    return V.firstLane((a + b) .!= zero) == V.lanes
+    a.join(b)
+    return a.holds
 }

@@ -95,13 +95,19 @@ private func elementLoss<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ beg
     return true
 }
 
+/// What a piece leaves; the only one also leaves the loss.
+@inline(__always)
+private func finishPiece(_ arguments: Arguments, _ piece: Int, _ total: Double, _ inverse: Double) {
+    arguments.output(5, Double.self)[piece] = total
+    if arguments.has(11) { arguments.output(11, Double.self)[0] = total * inverse }
+}
+
 /// The most frequent case of the most frequent loss, without what others need: tiny networks notice. The bits are those of
 /// `elementLoss`, whose weight is 1.
 @inline(never)
 private func meanSquared<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ begin: Int, _ end: Int) {
     let inverse = inverseDivisor(arguments, weights: 6)
     let factor = V(repeating: V.Scalar(inverse))
-    let partials = arguments.output(5, Double.self)
     for piece in begin..<end {
         let first = piece &* arguments.integer(2)
         let start = first &* arguments.integer(1)
@@ -123,9 +129,7 @@ private func meanSquared<V: KernelMath>(_: V.Type, _ arguments: Arguments, _ beg
             }
             i &+= V.lanes
         }
-        let total = Double((even + odd).laneSum)
-        partials[piece] = total
-        if arguments.has(11) { arguments.output(11, Double.self)[0] = total * inverse }
+        finishPiece(arguments, piece, Double((even + odd).laneSum), inverse)
     }
 }
 
@@ -170,7 +174,6 @@ private func elementLoss<Formula: LossFormula, C: ColumnNumbers>(
     let weights = arguments.has(2) ? arguments.input(2, V.Scalar.self) : nil
     let gradient = arguments.has(4) ? arguments.output(4, V.Scalar.self) : nil
     let losses = arguments.has(10) ? arguments.output(10, V.Scalar.self) : nil
-    let partials = arguments.output(5, Double.self)
     let columns = arguments.integer(1)
     let perPiece = arguments.integer(2)
     let numbers = LossNumbers<V>(arguments)
@@ -201,8 +204,7 @@ private func elementLoss<Formula: LossFormula, C: ColumnNumbers>(
                         losses.map { $0 + start }, columns, numbers, byColumn, factor, &total)
                 }
             }
-            partials[piece] = Double(total.value)
-            if arguments.has(11) { arguments.output(11, Double.self)[0] = Double(total.value) * inverse }
+            finishPiece(arguments, piece, Double(total.value), inverse)
         }
     }
 }

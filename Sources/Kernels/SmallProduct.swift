@@ -187,12 +187,7 @@ private struct SmallStrip<V: KernelMath> {
         for r in 0..<R { sums[r] = sums[r] + bias }
         // The next call reads what is stored here, and waits less if it is stored without a mask.
         if count == 1 {
-            if R == 4 && columns == 1 {
-                let four = SIMD4<V.Scalar>(sums[0][0], sums[1 % R][0], sums[2 % R][0], sums[3 % R][0])
-                UnsafeMutableRawPointer(c).storeBytes(of: four, as: SIMD4<V.Scalar>.self)
-            } else {
-                for r in 0..<R { c[r &* columns] = sums[r][0] }
-            }
+            for r in 0..<R { c[r &* columns] = sums[r][0] }
         } else if count &* 2 == V.lanes {
             for r in 0..<R { sums[r].storeHalf(c + r &* columns) }
         } else {

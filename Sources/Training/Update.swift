@@ -147,11 +147,6 @@ public final class Update: @unchecked Sendable {
 
     private func applyInParts(_ executor: Executor, _ step: Plan?, _ areSums: Bool) throws(ChainruleError) {
         guard let plan else { return }
-        try apply(plan, executor, step, areSums ? shortCheck : nil)
-    }
-
-    @inline(__always)
-    private func apply(_ plan: Plan, _ executor: Executor, _ step: Plan?, _ check: Plan?) throws(ChainruleError) {
         guard search == nil else {
             throw ChainruleError(
                 .state, "the optimizer lbfgs", expected: "a trainer's step, which can evaluate the loss several times", got: "gradients alone")
@@ -159,7 +154,7 @@ public final class Update: @unchecked Sendable {
         if let accumulation, pending + 1 < choice.accumulate { return try accumulate(accumulation, executor, step) }
         let staysFinite = setNumbers(plan)
         // What was seen may be of a frozen parameter, or of a sum that has become small again.
-        executor.run(executor.sawLarge ? plan : check ?? plan, .check)
+        executor.run(areSums && !executor.sawLarge ? shortCheck ?? plan : plan, .check)
         guard staysFinite, !foundLarge(executor) else { return try applyCarefully(plan, executor, step) }
         if let step, step.hasCommits { executor.run(step, .commit) }
         run(plan, executor)
