@@ -332,9 +332,10 @@ chainrule_status chainrule_model_summary(const chainrule_model *model, char *buf
 
 /* Runs the model: inputs points to as many arrays as the model has inputs, outputs to as many as it
    has outputs (NULL for a model without inputs). Any batch size; any number of threads may predict
-   on one model at once. NaN in gives NaN out, as arithmetic has it. Batches of more than 64 rows keep
-   a second copy of linear layers' weights with 4 KB or more of outputs, in the order they are used in
-   (where memory allows); freed with the model. */
+   on one model at once. NaN in gives NaN out, as arithmetic has it. What predictions make of parameters
+   alone is kept until these change (where memory allows), and shared by all predictions: weights in the
+   order that products of more than 64 rows and recurrent layers use them in, 3 x 3 kernels at the points
+   of Winograd's algorithm, which take four times the kernels' bytes, weights of a weight_norm. */
 chainrule_status chainrule_model_predict(const chainrule_model *model, const chainrule_array *inputs,
                                          const chainrule_array *outputs);
 

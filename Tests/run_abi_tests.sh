@@ -211,7 +211,7 @@ case $best in
 esac
 
 # What depends on numbers runs everywhere; what depends on files, memory and loading runs at the best level.
-numeric="arrays bfloat16 busy callbacks cancel catalog checkpoint checkpointing context direct_update evaluate fit foreseen graph history library loss"
+numeric="arrays bfloat16 busy callbacks cancel catalog checkpoint checkpointing context direct_update evaluate fit foreseen graph history kept_results library loss"
 numeric="$numeric custom_layer custom_loss custom_metric custom_optimizer custom_schedule metrics models one_sample optimizer oracle packed_weights parameters predict recurrent schedules state_dict threads trainer training_options transposed whole_set"
 for level in $levels; do
   for threads in 1 2; do

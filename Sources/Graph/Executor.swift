@@ -11,8 +11,6 @@ public final class Executor: @unchecked Sendable {
     public let control: Storage
     public private(set) var gradients: Storage?
     private var rows: Storage?
-    /// The model's packed weights, once a plan needs them.
-    var packed: Storage?
     private var arena: Storage?
     private var scratch: Storage? { didSet { scratchAddress = scratch?.pointer } }
     /// Its own, so that a step takes no reference to the storage.
@@ -84,12 +82,19 @@ public final class Executor: @unchecked Sendable {
     }
 
     private var blocks: BlockAddresses {
-        [model.storage?.pointer, gradients?.pointer, nil, control.pointer, packed?.pointer, rows?.pointer]
+        [model.storage?.pointer, gradients?.pointer, nil, control.pointer, rows?.pointer]
     }
 
     @inline(__always)
     public func run(_ plan: Plan, _ phase: Phase) {
         plan.run(phase, scratch: scratchAddress, scratchCount: plan.needsScratch ? scratchCount : Team.maximumThreads)
+    }
+
+    /// Computes again what a plan keeps of parameters that were written since.
+    func refresh(_ entry: PredictionPlan) {
+        model.keptResults.refresh(
+            entry.kept, model.lock.writes, scratch: scratchAddress,
+            scratchCount: entry.plan.needsScratch ? scratchCount : Team.maximumThreads)
     }
 
     /// Runs the forward pass; an index out of range is an error.

@@ -25,9 +25,7 @@ public final class Model: @unchecked Sendable {
     /// Contexts of `predict`, kept for the next call.
     public let predictors = PredictorPool()
 
-    /// Made for the first large prediction; stays nil where there is nothing to pack.
-    private var packed: PackedParameters?
-    private var triedPacking = false
+    let keptResults = KeptResults()
 
     /// Trainable parameters first, then constants; made when the model is first used.
     public private(set) var storage: Storage?
@@ -109,22 +107,9 @@ public final class Model: @unchecked Sendable {
         return try prepareOnce()
     }
 
-    /// Nil where it doesn't pay, or memory is short: predictions do without.
-    func packedParameters() -> PackedParameters? {
-        preparation.lock()
-        defer { preparation.unlock() }
-        if !triedPacking {
-            triedPacking = true
-            packed = try? PackedParameters(self)
-        }
-        return packed
-    }
-
     func changeCompute(_ compute: Compute) {
         self.compute = compute
         predictors.clear()
-        packed = nil
-        triedPacking = false
     }
 
     private func prepareOnce() throws(ChainruleError) -> Storage {

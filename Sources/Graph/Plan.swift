@@ -20,8 +20,6 @@ public final class Plan: @unchecked Sendable {
     /// Bytes of the arena, known before the first step.
     public let arenaBytes: Int
     public let needsScratch: Bool
-    /// Products read weights from `PackedParameters`.
-    let usesPacked: Bool
     public let externalCount: Int
     /// The learning rate whose numbers the update's calls hold, for an optimizer whose numbers depend on nothing else.
     public var rateOfScalars = Double.nan
@@ -59,6 +57,7 @@ public final class Plan: @unchecked Sendable {
         program.separateForeseen()
         if segments > 1 { program.recompute(segments: segments) }
         program.lowerMatrixProducts(kernels)
+        program.leaveOutKept()
         let memory = try MemoryPlan(program)
         self.program = program
         self.memory = memory
@@ -104,11 +103,7 @@ public final class Plan: @unchecked Sendable {
         hasCommits = starts[Phase.commit.rawValue] < count
         checksIndices = program.checksIndices
         customWorks = works
-        needsScratch = scratch
-        usesPacked = program.values.contains {
-            if case .block(.packed, _) = $0.home { return true }
-            return false
-        }
+        needsScratch = scratch || program.keptNeedsScratch
         externalCount = external.count
         let all = external.flatMap { $0 }
         patches = .allocate(capacity: max(all.count, 1))
@@ -151,6 +146,7 @@ public final class Plan: @unchecked Sendable {
         case .block(let block, let offset): return blocks[block.rawValue].map { $0 + offset }
         case .external(let number): return number < externalCount ? externals[number] : nil
         case .table(let number): return program.tables[number]
+        case .kept(let number): return program.kept[number]
         case .alias: return nil
         }
     }

@@ -28,6 +28,10 @@ final class PredictionPlan {
     let outputShapes: [Shape]
     /// Whether the plan writes output i where the caller wants it, without a copy.
     let writesOutput: [Bool]
+    /// What the plan reads and doesn't compute, each behind what it is made of.
+    let kept: [KeptResult]
+    /// The model's count of writes that they were asked for after.
+    private var version: UInt64?
     /// Nothing is to be looked at before results are the caller's.
     let isQuick: Bool
     private let inputCount: Int
@@ -37,7 +41,15 @@ final class PredictionPlan {
 
     init(_ model: Model, _ builder: PlanBuilder, batch: Int, writesOutput: [Bool]) throws(ChainruleError) {
         self.batch = batch
+        var kept: [KeptResult] = []
+        builder.program.keeper = { operation, program in
+            guard let result = model.keptResults.result(of: operation, in: program, model, earlier: kept) else { return nil }
+            kept.append(result)
+            return result.storage.pointer
+        }
+        defer { builder.program.keeper = nil }
         plan = try Plan(builder.program)
+        self.kept = kept
         outputs = model.outputs.indices.map { builder.output($0) }
         outputShapes = model.outputs.indices.map { builder.outputShape($0) }
         self.writesOutput = writesOutput
@@ -55,6 +67,14 @@ final class PredictionPlan {
     }
 
     deinit { expected.deallocate() }
+
+    /// Has what the plan keeps computed again, if parameters were written since. The caller reads the model.
+    @inline(__always)
+    func refresh(_ model: Model, _ executor: Executor) {
+        guard version != model.lock.writes, !kept.isEmpty else { return }
+        executor.refresh(self)
+        version = model.lock.writes
+    }
 
     /// Whether arrays, inputs and then outputs, can be used as they are.
     @inline(__always)

@@ -12,7 +12,6 @@ final class Predictor: @unchecked Sendable {
     private unowned(unsafe) let model: Model
     private let executor: Executor
     private let feeds: Feeds
-    private var packed: PackedParameters?
     private var entries: [PredictionPlan] = []
     /// The same, without references that a prediction would have to take.
     private let known = UnsafeMutablePointer<Unmanaged<PredictionPlan>>.allocate(capacity: keptPlans)
@@ -34,13 +33,6 @@ final class Predictor: @unchecked Sendable {
         let builder = try PlanBuilder(model: model, request: PlanRequest(batch: batch))
         // Where indices are looked at, or functions of the host may refuse, nothing may be written to the caller before all were.
         let writesOutput = builder.program.checksIndices || model.hasCustomLayers ? model.outputs.map { _ in false } : builder.placeOutputs()
-        // Rounding a weight takes longer than multiplying it by a row.
-        let mayPack = batch > 64 || model.compute == .bfloat16
-        if mayPack, packed == nil {
-            packed = model.packedParameters()
-            executor.packed = packed?.storage
-        }
-        if mayPack, let packed { builder.program.packedOffsets = packed.offsets }
         let made = try PredictionPlan(model, builder, batch: batch, writesOutput: writesOutput)
         try executor.bind(made.plan)
         if entries.count >= Predictor.keptPlans { executor.unbind(entries.removeFirst().plan) }
@@ -58,7 +50,7 @@ final class Predictor: @unchecked Sendable {
             let isDone = known[index]._withUnsafeGuaranteedRef { entry in
                 guard entry.fits(arrays, count), !entry.plan.needsScratch || executor.hasScratchForTeam else { return false }
                 entry.point(arrays)
-                if entry.plan.usesPacked { packed?.refresh(model) }
+                entry.refresh(model, executor)
                 executor.run(entry.plan, .forward)
                 entry.copyOutputs(arrays, from: executor)
                 return true
@@ -87,7 +79,7 @@ final class Predictor: @unchecked Sendable {
             plan.setExternal(
                 place, isPlain ? view.data : try feeds.buffer(place, bytes: view.elementCount * model.type.size))
         }
-        if plan.usesPacked { packed?.refresh(model) }
+        entry.refresh(model, executor)
         try executor.runForward(plan)
         for slot in 0..<outputs.count {
             let view = isWhole ? outputs[slot] : outputs[slot].rows(first, batch)

@@ -56,13 +56,27 @@ extension Program {
         operation.work = .matrixProduct(problem)
     }
 
-    /// A product's second matrix, if it is a weight that lies packed.
+    /// Products of this many rows with a weight pay for its packed copy. Where operands are rounded any number does: to
+    /// round a weight takes longer than to multiply it by a row.
+    private static let rowsForPacking = 65
+
+    /// A product's second matrix, if it is a weight that is kept packed.
     private func packedWeight(_ operation: Operation, _ problem: MatrixMultiplyProblem) -> Value? {
-        guard let b = operation.operands.first(where: { $0.slot == MatrixMultiplyPlan.Role.b.rawValue }),
-            case .block(.parameters, let offset) = values[b.value.index].home, let place = packedOffsets[offset],
-            MatrixMultiplyPlan.packing(problem) != nil
+        guard keeper != nil, problem.roundsOperands || problem.m >= Program.rowsForPacking,
+            let b = operation.operands.first(where: { $0.slot == MatrixMultiplyPlan.Role.b.rawValue }), b.byteOffset == 0,
+            case .block(.parameters, _) = values[root(b.value).index].home, MatrixMultiplyPlan.packing(problem) != nil
         else { return nil }
-        return value(bytes: 0, home: .block(.packed, place))
+        // The same for all numbers of rows.
+        var many = MatrixMultiplyProblem(m: 1024, n: problem.n, k: problem.k, isDouble: isDouble)
+        many.roundsOperands = problem.roundsOperands
+        guard let packing = MatrixMultiplyPlan.packing(many) else { return nil }
+        let packed = value(bytes: packing.bytes)
+        let operands = packing.step.operandSlots.map { role, slot in
+            role == .workspace ? Operand(slot, packed, .write) : Operand(slot, b.value, .read)
+        }
+        let step = Operation(
+            .kernel(packing.step.kernel, packing.step.call), operands, pieces: packing.step.pieces, cost: packing.step.cost)
+        return keep(step, [:]) ? packed : nil
     }
 
     /// The plan of a product whose operand, an array of the caller, is turned round by a first step of its own.

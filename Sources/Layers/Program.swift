@@ -22,19 +22,19 @@ public enum Home: Equatable, Sendable {
     case alias(Value)
     /// A table made with the plan: `Program.tables`.
     case table(Int)
+    /// Computed before, from parameters alone: `Program.kept`.
+    case kept(Int)
 }
 
 /// Memory outside the arena.
 public enum Block: Int, CaseIterable, Sendable {
     case parameters, gradients, optimizer, control
-    /// Weights in panels, as matrix products read them.
-    case packed
     /// Which rows of sparse parameters the last step's indices named, and by which entries.
     case rows
 }
 
 /// Where each block lies, by its number: no array, since it is asked for in every step.
-public typealias BlockAddresses = InlineArray<6, UnsafeMutableRawPointer?>
+public typealias BlockAddresses = InlineArray<5, UnsafeMutableRawPointer?>
 
 public struct ValueDescription: Sendable {
     public var home: Home
@@ -105,12 +105,16 @@ public enum Phase: Int, CaseIterable, Sendable {
 
 public final class Program {
     public let isDouble: Bool
-    /// Weights that lie packed: offset in the block of parameters, and in that of packed ones.
-    public var packedOffsets: [Int: Int] = [:]
     public var values: [ValueDescription] = []
     public var operations: [Operation] = []
     /// Strides for kernels that walk arrays which are not contiguous, and constants.
     public private(set) var tables: [UnsafeMutableRawPointer] = []
+    /// What is made of parameters alone is kept from one run to the next, by this. Keeping.swift.
+    public var keeper: Keeper?
+    /// Where it lies.
+    public internal(set) var kept: [UnsafeMutableRawPointer] = []
+    /// Some kernel that computes it works in its thread's scratch.
+    public internal(set) var keptNeedsScratch = false
     /// The node whose operations are being appended.
     public var node = 0
     /// Whether the operands of the node's matrix products are rounded to bfloat16.

@@ -1,4 +1,4 @@
-/* Predictions of many rows use weights packed beforehand (Sources/Graph/PackedParameters.swift), those of
+/* Predictions of many rows use weights packed beforehand (Sources/Graph/KeptResults.swift), those of
    one row use them where they lie: both must say the same after anything that writes the weights. */
 #include <pthread.h>
 
