@@ -124,7 +124,7 @@ extension Model {
         let widest = nodes.map { $0.outputShape.elementCount * type.size }.max() ?? 1
         let parameterBytes = parameters.reduce(0) { $0 + $1.elementCount * type.size }
         guard parameterBytes <= 8 << 20 else { return 1024 }
-        return min(max((768 << 10) / max(widest, 1) / 64 * 64, 128), 1024)
+        return min(max((1 << 20) / max(widest, 1) / 64 * 64, 128), 1024)
     }
 
     /// What `predict` expects of each input.
@@ -177,9 +177,12 @@ extension Model {
             try predictor.run(specifications, views, outputs, first: 0, batch: total, isWhole: true)
             return
         }
+        // Of equal size: a few rows that are left over would read all weights for little.
+        let parts = (total + predictionPart - 1) / predictionPart
+        let part = ((total + parts - 1) / parts + 15) & ~15
         var first = 0
         while first < total {
-            let count = min(predictionPart, total - first)
+            let count = min(part, total - first)
             try predictor.run(specifications, views, outputs, first: first, batch: count, isWhole: false)
             first += count
         }
