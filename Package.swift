@@ -65,12 +65,13 @@ let core: [SwiftSetting] = [
 let coreSmall: [SwiftSetting] = core + (isQuick ? [] : [.unsafeFlags(["-Osize"])])
 
 // What scripts/build_library.sh asks for, 1.8 MB less: the standard library's object file with leave to drop what
-// nothing uses of it, and no tables for unwinding: no exception crosses the library, and frames keep their pointers.
+// nothing uses of it, what it takes from the C++ library, so that this isn't needed, and no tables for unwinding: no
+// exception crosses the library, and frames keep their pointers.
 // `swift build` by itself, as for sanitizers, leaves both as they are. Packed relocations are 0.6 MB less again, but
 // only the C library from 2.36 on can read them.
-let smallest = Context.environment["CHAINRULE_SWIFT_OBJECT"].map { object in
+let smallest = Context.environment["CHAINRULE_RUNTIME"].map { folder in
     [
-        object, "-Xlinker", "\(Context.packageDirectory)/Sources/ChainruleABI/sections.ld", "-Xlinker", "--no-eh-frame-hdr",
+        "\(folder)/Swift.o", "-L\(folder)", "-Xlinker", "\(Context.packageDirectory)/Sources/ChainruleABI/sections.ld", "-Xlinker", "--no-eh-frame-hdr",
     ] + (Context.environment["CHAINRULE_PACKED"] == nil ? [] : ["-Xlinker", "-z", "-Xlinker", "pack-relative-relocs"])
 }
 

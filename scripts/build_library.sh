@@ -9,20 +9,29 @@ mkdir -p build/include
 echo "building libchainrule (the first time takes minutes; see build/swift-build.log)"
 started=$SECONDS
 
-# The standard library without what nothing uses of it (scripts/unretain.c); with it Package.swift links for size.
+# The standard library without what nothing uses of it (scripts/unretain.c), and the little that it needs of the C++
+# library (scripts/cxx_parts.c), under this library's name; with them Package.swift links for size.
 toolchain=$(dirname "$(dirname "$(readlink -f "$swift")")")
 archive=$toolchain/lib/swift_static/linux/libswiftCore.a
 runtime=$PWD/build/runtime
 make_runtime() {
-  [ "$runtime/Swift.o" -nt "$archive" ] && [ "$runtime/Swift.o" -nt scripts/unretain.c ] && return
-  rm -f "$runtime/Swift.o"
+  local source isNew=1
+  for source in "$archive" scripts/unretain.c scripts/cxx_parts.c scripts/strings.cpp; do
+    [ "$runtime/Swift.o" -nt "$source" ] || isNew=0
+  done
+  [ $isNew = 0 ] || return 0
+  rm -rf "$runtime"
   mkdir -p "$runtime" &&
+    "$toolchain/bin/clang++" -std=c++17 -Oz -fPIC -fno-exceptions -fno-rtti -ffunction-sections -c scripts/strings.cpp \
+      -o "$runtime/strings.o" &&
+    "$toolchain/bin/clang" -Oz -fPIC -ffunction-sections -c scripts/cxx_parts.c -o "$runtime/cxx_parts.o" &&
+    "$toolchain/bin/llvm-ar" rc "$runtime/libstdc++.a" "$runtime/strings.o" "$runtime/cxx_parts.o" &&
     "$toolchain/bin/clang" -O1 scripts/unretain.c -o "$runtime/unretain" &&
     (cd "$runtime" && "$toolchain/bin/llvm-ar" x "$archive" Swift.o && mv Swift.o new.o) &&
     "$runtime/unretain" "$runtime/new.o" && mv "$runtime/new.o" "$runtime/Swift.o"
 }
 if make_runtime; then
-  export CHAINRULE_SWIFT_OBJECT=$runtime/Swift.o
+  export CHAINRULE_RUNTIME=$runtime
 else
   echo "this toolchain's runtime can't be made smaller; the library will be 1.8 MB larger" >&2
 fi
@@ -33,7 +42,7 @@ if [ -z "${PORTABLE:-}" ] && printf '%s\n' 2.36 "$(getconf GNU_LIBC_VERSION | cu
 fi
 
 # For what else builds in the same folder (swift_tests.sh): with other settings the library would be linked again.
-export -p | grep -E ' CHAINRULE_(SWIFT_OBJECT|PACKED)=' >build/link-settings || true
+export -p | grep -E ' CHAINRULE_(RUNTIME|PACKED)=' >build/link-settings || true
 
 # shellcheck disable=SC2086 # SWIFT_FLAGS is a list
 if ! "$swift" build -c release ${SWIFT_FLAGS:-} >build/swift-build.log 2>&1; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the library in build/ shows to the outside: it exports exactly what chainrule.h declares, needs only
-# the C and C++ runtimes and no new ones, is small; (check_install.sh) it can be installed, found and removed;
+# the C library and no new one, is small; (check_install.sh) it can be installed, found and removed;
 # (check_objects.sh) no code compiled for AVX can take the place of another's. Prints "ok" and "not ok" lines.
 set -u -o pipefail
 cd "$(dirname "$0")/.." || exit
@@ -22,8 +22,8 @@ report "exports are the header's $(wc -w <<<"$declared") functions" "$(diff <(ec
   sed -n 's/^< /declared, not exported: /p; s/^> /exported, not declared: /p')"
 
 dynamic=$(readelf -d "$library")
-report "needs only the C and C++ runtimes" "$(sed -nE 's/.*NEEDED.*\[(.*)\]/\1/p' <<<"$dynamic" |
-  grep -vE '^(libc\.so\.6|libm\.so\.6|libgcc_s\.so\.1|libstdc\+\+\.so\.6|ld-linux-.*)$')"
+report "needs only the C library" "$(sed -nE 's/.*NEEDED.*\[(.*)\]/\1/p' <<<"$dynamic" |
+  grep -vE '^(libc\.so\.6|libm\.so\.6|ld-linux-.*)$')"
 soname=$(sed -nE 's/.*SONAME.*\[(.*)\]/\1/p' <<<"$dynamic")
 report "its name for the linker is libchainrule.so.0" "$([ "$soname" = libchainrule.so.0 ] || echo "it is '$soname'")"
 size=$(stat -L -c %s "$library")
