@@ -4,7 +4,8 @@ gemm.py, with Chainrule's `matmul` node as one more library.
     python product.py --peers DIRECTORY [--threads 1,2] [--libs chainrule,xla,...] [--sizes 512,1024] [--rounds 3]
                                           [--layers] [--out FILE]
 
-Each library runs in a process of its own, in turns; the table has the medians of the rounds, as a fraction of
+Each library has a process of its own. Shape by shape they take turns, the others stopped meanwhile, so that all meet the
+same quiet and busy minutes of a virtual machine; the table has the medians of the rounds, as a fraction of
 the FMA peak of the same run and as a ratio to the best other library. --layers: also the three products (fwd, dX, dW)
 of each layer of the peers' networks of perceptrons. --out: all of it as JSON.
 """
@@ -14,6 +15,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import signal
 import statistics
 import subprocess
 import sys
@@ -48,16 +50,54 @@ def load_gemm(peers):
     return gemm
 
 
-def run_once(args, lib, cpus, environment):
-    """One process: the rows of one library, or nothing where it can't."""
-    command = [sys.executable, __file__, "--peers", str(args.peers.resolve()), "--sizes", args.sizes]
-    command += ["--layers"] * args.layers + ["--worker", lib, ",".join(map(str, cpus))]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True)
-    try:
-        return json.loads(run.stdout.splitlines()[-1])["rows"]
-    except (IndexError, KeyError, ValueError):
-        print(f"{lib}: {(run.stderr or run.stdout)[-300:]}", file=sys.stderr)
-        return []
+def work(gemm, lib, cpus):
+    """A library's process: measures the shapes that it is told the numbers of, one JSON line for each."""
+    os.sched_setaffinity(0, cpus)
+    shapes = gemm.shapes()
+    version, make = gemm.load(lib, len(cpus))
+    print(json.dumps({"version": version}), flush=True)
+    functions = {}
+    for line in sys.stdin:
+        index = int(line)
+        _, m, n, k, ta, tb = shapes[index]
+        if index not in functions:
+            call, c = make(m, n, k, ta, tb)
+            call(0)
+            a, b, _ = gemm.operands(m, n, k, ta, tb)
+            exact = (a.T if ta else a) @ (b.T if tb else b)
+            assert abs(gemm.np.asarray(c) - exact).max() < 1e-3 * k**0.5, shapes[index][0]
+            functions[index] = call
+        found = gemm.measure(functions[index], min_s=0.1, min_n=7, warm_s=0.03, tries=2)
+        print(json.dumps({"gflops": 2 * m * n * k / found["median_us"] * 1e-3}), flush=True)
+
+
+class Library:
+    """The process of a library; stopped but for its turns, so that no pool of threads spins beside another's."""
+
+    def __init__(self, args, lib, cpus, environment):
+        command = [sys.executable, __file__, "--peers", str(args.peers.resolve()), "--sizes", args.sizes]
+        command += ["--layers"] * args.layers + ["--worker", lib, ",".join(map(str, cpus))]
+        self.process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.answer()
+
+    def answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(self.process.stderr.read()[-300:])
+        self.process.send_signal(signal.SIGSTOP)
+        return json.loads(line)
+
+    def measure(self, index):
+        self.process.send_signal(signal.SIGCONT)
+        self.process.stdin.write(f"{index}\n")
+        self.process.stdin.flush()
+        return self.answer()["gflops"]
+
+    def end(self):
+        self.process.send_signal(signal.SIGCONT)
+        self.process.kill()
+        self.process.wait()
 
 
 def table(args, gemm, threads):
@@ -66,23 +106,38 @@ def table(args, gemm, threads):
     environment = dict(os.environ)
     for name in ("OMP", "MKL", "OPENBLAS", "BLIS"):
         environment[f"{name}_NUM_THREADS"] = str(threads)
-    rates, peak = {}, 0.0
-    libs = args.libs.split(",")
-    for _ in range(args.rounds):
-        for lib in list(libs):
-            gemm.wait_quiet(cpus, 20)
-            found = gemm.peaks(cpus, "fma")["fma_gflops"]
-            peak = max([peak] + [x["best"] for x in found if x["threads"] == threads])
-            rows = run_once(args, lib, cpus, environment)
-            if not rows:
-                libs.remove(lib)
-            for row in rows:
-                shape = (row["shape"], row["m"], row["n"], row["k"])
-                rates.setdefault(shape, {}).setdefault(lib, []).append(row["gflops"])
+    libraries, peak = {}, 0.0
+    shapes = gemm.shapes()
+    rates = [{} for _ in shapes]
+
+    def attempt(lib, body):
+        try:
+            return body()
+        except (RuntimeError, OSError, ValueError, KeyError) as error:
+            print(f"{lib}: {error}", file=sys.stderr)
+            if lib in libraries:
+                libraries.pop(lib).end()
+
+    for lib in args.libs.split(","):
+        made = attempt(lib, lambda lib=lib: Library(args, lib, cpus, environment))
+        if made:
+            libraries[lib] = made
+    for turn in range(args.rounds):
+        gemm.wait_quiet(cpus, 20)
+        found = gemm.peaks(cpus, "fma")["fma_gflops"]
+        peak = max([peak] + [x["best"] for x in found if x["threads"] == threads])
+        for index, rate in enumerate(rates):
+            order = list(libraries)
+            for lib in order[turn % len(order) :] + order[: turn % len(order)]:
+                value = attempt(lib, lambda lib=lib, index=index: libraries[lib].measure(index))
+                if value:
+                    rate.setdefault(lib, []).append(value)
+    for library in libraries.values():
+        library.end()
     return peak, [
         {"shape": shape, "m": m, "n": n, "k": k, "threads": threads,
-         "gflops": {lib: statistics.median(values) for lib, values in of_lib.items()}}
-        for (shape, m, n, k), of_lib in rates.items()
+         "gflops": {lib: statistics.median(values) for lib, values in rate.items()}}
+        for (shape, m, n, k, *_), rate in zip(shapes, rates)
     ]  # fmt: skip
 
 
@@ -102,7 +157,7 @@ def main():
     squares = [(f"square {n}", n, n, n, 0, 0) for n in map(int, args.sizes.split(","))]
     gemm.shapes = lambda: squares + layers
     if args.worker:
-        gemm.worker(args.worker[0], [int(cpu) for cpu in args.worker[1].split(",")])
+        work(gemm, args.worker[0], [int(cpu) for cpu in args.worker[1].split(",")])
         return
     result = {"peak": {}, "rows": []}
     for threads in map(int, args.threads.split(",")):
