@@ -49,6 +49,8 @@ protocol KernelMath: KernelVector {
     static func logarithm(onePlus f: Self, exponent k: Self) -> Self
     static func tanh(_ x: Self) -> Self
     static func erf(_ x: Self) -> Self
+    static func normalDistribution(_ x: Self) -> Self
+    static func geluSlope(_ x: Self) -> Self
     static var quarterTurnParts: (Scalar, Scalar, Scalar, Scalar) { get }
     static var reductionLimit: Scalar { get }
     static func sinePolynomial(_ z: Self) -> Self

@@ -156,7 +156,7 @@ private let answers: Set<UnaryFunction> = [.isNaN, .isInfinite, .isFinite, .logi
             (.leakyRelu, 0.01, 0, 0, 0, 0.01), (.leakyRelu, 0.01, 0, -inf, -inf, 0.01),
             (.elu, 1.5, 0, 0, 0, 1.5), (.elu, 1.5, 0, -inf, -1.5, 0), (.elu, 1.5, 0, inf, inf, 1),
             (.selu, 0, 0, inf, inf, seluScale), (.selu, 0, 0, -inf, -seluScale * seluAlpha, 0),
-            (.gelu, 0, 0, inf, inf, 1), (.gelu, 0, 0, -inf, 0, 0), (.gelu, 0, 0, 0, 0, 0.5),
+            (.gelu, 0, 0, inf, inf, 1), (.gelu, 0, 0, -inf, 0, 0), (.gelu, 0, 0, 0, 0, 0.5), (.gelu, 0, 0, .nan, .nan, .nan),
             (.geluTanh, 0, 0, inf, inf, 1), (.geluTanh, 0, 0, -inf, 0, 0), (.geluTanh, 0, 0, 0, 0, 0.5),
             (.silu, 0, 0, inf, inf, 1), (.silu, 0, 0, -inf, 0, 0), (.silu, 0, 0, 0, 0, 0.5),
             (.sigmoid, 0, 0, inf, 1, 0), (.sigmoid, 0, 0, -inf, 0, 0), (.sigmoid, 0, 0, 0, 0.5, 0.25),

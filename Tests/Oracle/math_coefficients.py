@@ -89,20 +89,21 @@ def fit(name, kind, function, weight, low, high, powers):
         print(f"    x^{power}: {literal(fixed[power], kind)}")
 
 
-def interpolate(name, function, low, high, count):
-    """The polynomial through the function at Chebyshev's points, its coefficients rounded to Double."""
+def interpolate(name, function, low, high, count, kind="double"):
+    """The polynomial through the function at Chebyshev's points, its coefficients rounded."""
     nodes = [(low + high) / 2 + (high - low) / 2 * mp.cos(mp.pi * (2 * i + 1) / (2 * count)) for i in range(count)]
     rows = mp.matrix(count, count)
     for i, node in enumerate(nodes):
         for power in range(count):
             rows[i, power] = node**power
     found = mp.lu_solve(rows, mp.matrix([function(node) for node in nodes]))
-    coefficients = [rounded(found[power], "double") for power in range(count)]
+    coefficients = [rounded(found[power], kind) for power in range(count)]
     points = [low + (high - low) * i / 1500 for i in range(1501)]
     worst = max(abs(sum(c * x**p for p, c in enumerate(coefficients)) / function(x) - 1) for x in points)
-    print(f"{name} double: degree {count - 1}, error {float(worst * mp.mpf(2) ** 53):.4f}")
+    unit = mp.mpf(2) ** (-24 if kind == "float" else -53)
+    print(f"{name} {kind}: degree {count - 1}, error {float(worst / unit):.4f}")
     for power, coefficient in enumerate(coefficients):
-        print(f"    x^{power}: {literal(coefficient, 'double')}")
+        print(f"    x^{power}: {literal(coefficient, kind)}")
 
 
 def split(name, value, bits_per_part, kind):
@@ -159,6 +160,17 @@ def error_function():
         return mp.erfc(x) * mp.exp(x * x)
     fit("erfc(x) = exp(-x^2) p(t), t = (x-2)/(x+2), 1 < x < 6", "double", scaled,
         lambda t: mp.exp(-(2 * (1 + t) / (1 - t)) ** 2), mp.mpf(-1) / 3 - mp.mpf("0.0001"), mp.mpf("0.5"), range(14))
+
+
+def normal_distribution():
+    def interpolate_odd(name, odd, end, count):  # of w = 2 (x / end)^2 - 1
+        def function(w):
+            x = end * mp.sqrt((w + 1) / 2) + mp.mpf(10) ** -20
+            return odd(x) / x
+        interpolate(name, function, mp.mpf(-1), mp.mpf(1), count, "float")
+    half = mp.mpf("0.5")
+    interpolate_odd("Phi(x) = 1/2 + x p(w), |x| < 5.5", lambda x: mp.ncdf(x) - half, mp.mpf("5.5"), 16)
+    interpolate_odd("Phi(x) + x phi(x) = 1/2 + x p(w), |x| < 6", lambda x: mp.ncdf(x) + x * mp.npdf(x) - half, mp.mpf(6), 19)
 
 
 def trigonometric():
@@ -231,7 +243,7 @@ def mp_pi(bits):
     return +mp.pi
 
 
-GROUPS = {"exp": exponential, "log": logarithm, "erf": error_function, "sin": trigonometric,
+GROUPS = {"exp": exponential, "log": logarithm, "erf": error_function, "normal": normal_distribution, "sin": trigonometric,
           "atan": inverse_tangent, "erfc": complementary_error, "floats": for_floats,
           "gamma": gamma_functions}
 
