@@ -1,6 +1,7 @@
 // Convolutions whose groups have one channel each. There is nothing to multiply a matrix with, and making one
 // would cost more than the arithmetic: the plane is copied once to scratch (PaddedPlanes.swift), and each tap is then a
-// vector load at a constant distance.
+// vector load at a constant distance. Such a load, which nearly always takes parts of two lines, costs more than an
+// FMA; so where a group has several outputs and registers are many (AVX-512), three outputs share it.
 //
 // depthwise: result[sample, group * m, positions] = bias + the taps' sum.  Pieces: sample, then group.
 //   pointers  0 image [samples, groups, image]  1 weights [groups * m, taps]  2 result  3 ConvolutionSpace
@@ -42,25 +43,75 @@ extension PaddedPlanes {
     @inline(__always) fileprivate func tap(_ t: Int) -> UnsafePointer<V.Scalar> { UnsafePointer(elements) + offsets[t] }
 }
 
-/// The taps' sums of four vectors `down` apart: as many as hide the latency of an FMA.
-@inline(never)
-private func multiplyTaps<V: KernelMath>(
-    _ source: UnsafePointer<V.Scalar>, _ down: Int, _ weights: UnsafePointer<V.Scalar>, _ offsets: UnsafePointer<Int>,
-    _ taps: Int, _ first: V, _ result: UnsafeMutablePointer<V.Scalar>, _ resultDown: Int, _ count: Int
-) {
-    var (a, b, c, d) = (first, first, first, first)
-    for t in 0..<taps {
-        let w = V(repeating: weights[t])
-        let p = source + offsets[t]
-        a = V.fma(w, V.load(p), a)
-        b = V.fma(w, V.load(p + down), b)
-        c = V.fma(w, V.load(p + 2 * down), c)
-        d = V.fma(w, V.load(p + 3 * down), d)
+/// Four vectors of results, `down` apart: as many as hide the latency of an FMA.
+private struct Four<V: KernelMath> {
+    var a, b, c, d: V
+
+    @inline(__always) init(_ p: UnsafePointer<V.Scalar>, _ down: Int) {
+        (a, b, c, d) = (V.load(p), V.load(p + down), V.load(p + 2 * down), V.load(p + 3 * down))
     }
-    a.store(result, count)
-    b.store(result + resultDown, count)
-    c.store(result + 2 * resultDown, count)
-    d.store(result + 3 * resultDown, count)
+
+    @inline(__always) init(_ bias: UnsafePointer<V.Scalar>?, _ channel: Int) {
+        let first = V(repeating: bias.map { $0[channel] } ?? 0)
+        (a, b, c, d) = (first, first, first, first)
+    }
+
+    @inline(__always) mutating func add(_ weight: V.Scalar, times x: Four) {
+        let w = V(repeating: weight)
+        (a, b, c, d) = (V.fma(w, x.a, a), V.fma(w, x.b, b), V.fma(w, x.c, c), V.fma(w, x.d, d))
+    }
+
+    @inline(__always) func store(_ p: UnsafeMutablePointer<V.Scalar>, _ down: Int, _ count: Int) {
+        a.store(p, count)
+        b.store(p + down, count)
+        c.store(p + 2 * down, count)
+        d.store(p + 3 * down, count)
+    }
+}
+
+/// Of some outputs of a group at a vector of positions: where weights, bias and results lie.
+private struct Outputs<V: KernelMath> {
+    let weights: UnsafePointer<V.Scalar>
+    let bias: UnsafePointer<V.Scalar>?
+    let taps: Int
+    let offsets: UnsafePointer<Int>
+    /// From one output's result to the next.
+    let apart: Int
+
+    /// The taps' sums of four vectors of positions.
+    @inline(never) func one(
+        _ source: UnsafePointer<V.Scalar>, _ down: Int, _ result: UnsafeMutablePointer<V.Scalar>, _ resultDown: Int, _ count: Int
+    ) {
+        var sums = Four<V>(bias, 0)
+        for t in 0..<taps { sums.add(weights[t], times: Four(source + offsets[t], down)) }
+        sums.store(result, resultDown, count)
+    }
+
+    #if AVX512
+    @inline(never) func three(
+        _ source: UnsafePointer<V.Scalar>, _ down: Int, _ result: UnsafeMutablePointer<V.Scalar>, _ resultDown: Int, _ count: Int
+    ) {
+        var (s0, s1, s2) = (Four<V>(bias, 0), Four<V>(bias, 1), Four<V>(bias, 2))
+        for t in 0..<taps {
+            let x = Four<V>(source + offsets[t], down)
+            s0.add(weights[t], times: x)
+            s1.add(weights[taps + t], times: x)
+            s2.add(weights[2 * taps + t], times: x)
+        }
+        s0.store(result, resultDown, count)
+        s1.store(result + apart, resultDown, count)
+        s2.store(result + 2 * apart, resultDown, count)
+    }
+    #endif
+}
+
+/// How many of `left` outputs are taken together. float64 has fewer users than code is worth.
+@inline(__always) private func together<V: KernelMath>(_: V.Type, _ left: Int) -> Int {
+    #if AVX512
+    left >= 3 && MemoryLayout<V.Scalar>.size == 4 ? 3 : 1
+    #else
+    1
+    #endif
 }
 
 @inline(never)
@@ -74,10 +125,21 @@ private func depthwise<V: KernelMath>(
     let height = g.positions[1]
     for piece in begin..<end {
         plane.fill(g, call.input(0, V.Scalar.self) + piece * g.imageCount, row: 0)
-        for output in 0..<m {
+        var output = 0
+        while output < m {
             let channel = piece % g.groups * m + output
-            let weights = call.input(1, V.Scalar.self) + channel * g.taps
-            let first = V(repeating: call.has(4) ? call.input(4, V.Scalar.self)[channel] : 0)
+            let outputs = Outputs<V>(
+                weights: call.input(1) + channel * g.taps, bias: call.has(4) ? call.input(4) + channel : nil, taps: g.taps,
+                offsets: plane.offsets, apart: g.positionCount)
+            let count = together(V.self, m - output)
+            func sum(
+                _ source: UnsafePointer<V.Scalar>, _ down: Int, _ result: UnsafeMutablePointer<V.Scalar>, _ resultDown: Int, _ n: Int
+            ) {
+                #if AVX512
+                if count == 3 { return outputs.three(source, down, result, resultDown, n) }
+                #endif
+                outputs.one(source, down, result, resultDown, n)
+            }
             var result = call.output(2, V.Scalar.self) + (piece * m + output) * g.positionCount
             for z in 0..<g.positions[0] {
                 let source = UnsafePointer(plane.elements) + z * plane.deep
@@ -89,9 +151,7 @@ private func depthwise<V: KernelMath>(
                         var y = 0
                         while y < height {
                             let row = min(y, height - 4)
-                            multiplyTaps(
-                                source + (row * plane.down + x), plane.down, weights, plane.offsets, g.taps, first,
-                                result + (row * width + x), width, n)
+                            sum(source + (row * plane.down + x), plane.down, result + (row * width + x), width, n)
                             y += 4
                         }
                         x += V.lanes
@@ -103,15 +163,14 @@ private func depthwise<V: KernelMath>(
                         while x < width {
                             let isFour = x + 4 * V.lanes <= width
                             let step = isFour ? V.lanes : 0
-                            multiplyTaps(
-                                source + (y * plane.down + x), step, weights, plane.offsets, g.taps, first,
-                                result + (y * width + x), step, min(V.lanes, width - x))
+                            sum(source + (y * plane.down + x), step, result + (y * width + x), step, min(V.lanes, width - x))
                             x += isFour ? 4 * V.lanes : V.lanes
                         }
                     }
                 }
                 result += width * height
             }
+            output += count
         }
     }
 }
@@ -131,60 +190,117 @@ private func depthwiseWeights<V: KernelMath>(
         for sample in firstSample..<min(firstSample + samples, g.samples) {
             let matrix = sample * g.groups + group
             plane.fill(g, call.input(1, V.Scalar.self) + matrix * g.imageCount, row: 0)
-            for output in 0..<m {
+            var output = 0
+            while output < m {
                 let dy = call.input(0, V.Scalar.self) + (matrix * m + output) * g.positionCount
+                let count = together(V.self, m - output)
                 var t = 0
                 while t < g.taps {
-                    // At the end some twice, which takes no longer.
-                    let last = g.taps - 1
-                    let sums = tapSums(
-                        g, plane, dy, plane.tap(t), plane.tap(min(t + 1, last)), plane.tap(min(t + 2, last)))
-                    for i in 0..<min(3, g.taps - t) {
-                        let place = output * g.taps + t + i
-                        result[place] = sample == firstSample ? sums[i] : result[place] + sums[i]
+                    let taps = FiveTaps(plane, t, last: g.taps - 1)
+                    let place = result + (output * g.taps + t)
+                    let n = min(5, g.taps - t)
+                    let adds = sample != firstSample
+                    #if AVX512
+                    if count == 3 {
+                        taps.threeSums(g, plane, dy, place, n, adds)
+                    } else {
+                        taps.sums(g, plane, dy, place, n, adds)
                     }
-                    t += 3
+                    #else
+                    taps.sums(g, plane, dy, place, n, adds)
+                    #endif
+                    t += 5
                 }
+                output += count
             }
         }
     }
 }
 
-/// The sums over positions of dy times what each of three taps reads: one chain of FMAs would wait for itself.
-@inline(__always)
-private func tapSums<V: KernelMath>(
-    _ g: ConvolutionSpace, _ plane: PaddedPlanes<V>, _ dy: UnsafePointer<V.Scalar>, _ a: UnsafePointer<V.Scalar>,
-    _ b: UnsafePointer<V.Scalar>, _ c: UnsafePointer<V.Scalar>
-) -> InlineArray<3, V.Scalar> {
-    let width = g.positions[2]
-    var dy = dy
-    var sums = (V.zero, V.zero, V.zero)
-    var others = (V.zero, V.zero, V.zero)
-    for z in 0..<g.positions[0] {
-        for y in 0..<g.positions[1] {
-            let row = z * plane.deep + y * plane.down
-            var x = 0
-            while x + 2 * V.lanes <= width {
-                var v = V.load(dy + x)
-                sums.0 = V.fma(v, V.load(a + row + x), sums.0)
-                sums.1 = V.fma(v, V.load(b + row + x), sums.1)
-                sums.2 = V.fma(v, V.load(c + row + x), sums.2)
-                v = V.load(dy + (x + V.lanes))
-                others.0 = V.fma(v, V.load(a + row + (x + V.lanes)), others.0)
-                others.1 = V.fma(v, V.load(b + row + (x + V.lanes)), others.1)
-                others.2 = V.fma(v, V.load(c + row + (x + V.lanes)), others.2)
-                x += 2 * V.lanes
-            }
-            while x < width {
-                let count = min(V.lanes, width - x)
-                let v = V.load(dy + x, count)
-                sums.0 = V.fma(v, V.load(a + row + x, count), sums.0)
-                sums.1 = V.fma(v, V.load(b + row + x, count), sums.1)
-                sums.2 = V.fma(v, V.load(c + row + x, count), sums.2)
-                x += count
-            }
-            dy += width
-        }
+/// Vectors of five taps: what they read, or sums of that times dy, which one chain of FMAs would have to wait for.
+private struct Five<V: KernelMath> {
+    var a, b, c, d, e: V
+
+    @inline(__always) static var zero: Five { Five(a: V.zero, b: V.zero, c: V.zero, d: V.zero, e: V.zero) }
+
+    @inline(__always) mutating func add(_ dy: V, times x: Five) {
+        (a, b, c, d, e) = (V.fma(dy, x.a, a), V.fma(dy, x.b, b), V.fma(dy, x.c, c), V.fma(dy, x.d, d), V.fma(dy, x.e, e))
     }
-    return [(sums.0 + others.0).laneSum, (sums.1 + others.1).laneSum, (sums.2 + others.2).laneSum]
+
+    /// The sums of the first n, or these and what is there.
+    @inline(__always) func put(_ place: UnsafeMutablePointer<V.Scalar>, _ n: Int, _ adds: Bool) {
+        let sums: InlineArray<5, V.Scalar> = [a.laneSum, b.laneSum, c.laneSum, d.laneSum, e.laneSum]
+        for i in 0..<n { place[i] = adds ? place[i] + sums[i] : sums[i] }
+    }
+}
+
+/// What five taps read of the first position; behind the last tap it again, which takes no longer.
+private struct FiveTaps<V: KernelMath> {
+    let a, b, c, d, e: UnsafePointer<V.Scalar>
+
+    @inline(__always) init(_ plane: PaddedPlanes<V>, _ t: Int, last: Int) {
+        a = plane.tap(t)
+        b = plane.tap(min(t + 1, last))
+        c = plane.tap(min(t + 2, last))
+        d = plane.tap(min(t + 3, last))
+        e = plane.tap(min(t + 4, last))
+    }
+
+    @inline(__always) private func load(_ place: Int, _ n: Int) -> Five<V> {
+        Five(a: V.load(a + place, n), b: V.load(b + place, n), c: V.load(c + place, n), d: V.load(d + place, n), e: V.load(e + place, n))
+    }
+
+    /// The sums over positions.
+    @inline(never) func sums(
+        _ g: ConvolutionSpace, _ plane: PaddedPlanes<V>, _ dy: UnsafePointer<V.Scalar>, _ result: UnsafeMutablePointer<V.Scalar>,
+        _ n: Int, _ adds: Bool
+    ) {
+        let width = g.positions[2]
+        var sums = Five<V>.zero
+        var dy = dy
+        for z in 0..<g.positions[0] {
+            for y in 0..<g.positions[1] {
+                let row = z * plane.deep + y * plane.down
+                var x = 0
+                while x + V.lanes <= width {
+                    sums.add(V.load(dy + x), times: load(row + x, V.lanes))
+                    x += V.lanes
+                }
+                if x < width { sums.add(V.load(dy + x, width - x), times: load(row + x, width - x)) }
+                dy += width
+            }
+        }
+        sums.put(result, n, adds)
+    }
+
+    #if AVX512
+    /// Those of three outputs.
+    @inline(never) func threeSums(
+        _ g: ConvolutionSpace, _ plane: PaddedPlanes<V>, _ dy: UnsafePointer<V.Scalar>, _ result: UnsafeMutablePointer<V.Scalar>,
+        _ n: Int, _ adds: Bool
+    ) {
+        let width = g.positions[2]
+        let (apart, twice) = (g.positionCount, 2 * g.positionCount)
+        var (s0, s1, s2) = (Five<V>.zero, Five<V>.zero, Five<V>.zero)
+        var dy = dy
+        for z in 0..<g.positions[0] {
+            for y in 0..<g.positions[1] {
+                let row = z * plane.deep + y * plane.down
+                var x = 0
+                while x < width {
+                    let n = min(V.lanes, width - x)
+                    let values = load(row + x, n)
+                    s0.add(V.load(dy + x, n), times: values)
+                    s1.add(V.load(dy + (apart + x), n), times: values)
+                    s2.add(V.load(dy + (twice + x), n), times: values)
+                    x += V.lanes
+                }
+                dy += width
+            }
+        }
+        s0.put(result, n, adds)
+        s1.put(result + g.taps, n, adds)
+        s2.put(result + 2 * g.taps, n, adds)
+    }
+    #endif
 }
