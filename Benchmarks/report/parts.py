@@ -115,7 +115,7 @@ def product(bench):
         what = ["--rounds", 1, "--sizes", "512", "--threads", 1, "--libs", "chainrule,xla,mkl"]
     else:
         threads = ",".join(map(str, bench.threads))
-        what = ["--rounds", 2, "--sizes", "256,512,1024,2048", "--layers", "--threads", threads]
+        what = ["--rounds", 3, "--sizes", "256,512,1024,2048", "--layers", "--threads", threads]
         what += ["--libs", "chainrule,xla,mkl,openblas"]
     return bench.script("product.py", "--peers", work, *what)
 

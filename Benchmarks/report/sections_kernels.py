@@ -14,7 +14,7 @@ def product(results, reasons):
     lines = [
         *section(
             "## Matrix product",
-            "GFLOP/s, from Python, each library in processes of its own in turns, medians",
+            "GFLOP/s, from Python, each library in a process of its own, in turns shape by shape, medians",
             "(`peers/product.py`). Of a layer: fwd, dX and dW are the products with the transpositions that a",
             "framework asks for.",
         ),
