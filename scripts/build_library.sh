@@ -51,7 +51,7 @@ if ! "$swift" build -c release ${SWIFT_FLAGS:-} >build/swift-build.log 2>&1; the
   exit 1
 fi
 # Written aside and renamed: a program that has the old library open keeps it.
-strip --strip-unneeded -o build/libchainrule.so.new .build/release/libchainrule.so
+strip --strip-unneeded -R .comment -o build/libchainrule.so.new .build/release/libchainrule.so
 mv build/libchainrule.so.new "build/libchainrule.so.$version"
 ln -sf "libchainrule.so.$version" "build/libchainrule.so.${version%%.*}"
 ln -sf "libchainrule.so.${version%%.*}" build/libchainrule.so

@@ -64,14 +64,14 @@ final class KeptResults: @unchecked Sendable {
         var written: (slot: Int, bytes: Int)?
         for operand in operation.operands {
             let description = program.values[program.root(operand.value).index]
-            key += [operand.slot, operand.byteOffset]
+            key.append(operand.slot)
+            key.append(operand.byteOffset)
             switch (operand.access, description.home) {
             case (.read, .block(_, let offset)):
                 key.append(offset)
                 call.pointers[operand.slot] = parameters + offset + operand.byteOffset
             case (.read, .table(let number)):
-                let bytes = UnsafeRawBufferPointer(start: program.tables[number], count: description.byteCount)
-                key += bytes.map { Int($0) }
+                for byte in UnsafeRawBufferPointer(start: program.tables[number], count: description.byteCount) { key.append(Int(byte)) }
                 call.pointers[operand.slot] = program.tables[number] + operand.byteOffset
             case (.read, .kept(let number)):
                 let source = earlier[number]

@@ -33,6 +33,9 @@ struct MatrixMultiplyLayout {
     private var pieceRows: Int
     private var pieceColumns: Int
     private var together = 1
+    /// The gradient of a weight: a thread has whole rows of it, a run of memory, as in the optimizer's pass that follows.
+    /// What another core has just written can take longer to read than to compute.
+    private var isByRows = false
     private let nanoseconds: Double
 
     init(
@@ -99,7 +102,8 @@ struct MatrixMultiplyLayout {
                 ? p.n <= block
                     ? [(96, widest), (24, widest), (24, quarter / 2)]
                     : [(96, widest), (96, quarter), (48, quarter), (24, quarter / 2)]
-                : streams ? [(1, 1024 / size)] : [(p.m, quarter), (24, quarter), (12, quarter / 2)]
+                : streams ? [(1, 1024 / size)]
+                : [(p.aColumnStride == 1 ? p.m : 24, quarter), (24, quarter), (12, quarter / 2)]
         for limit in limits {
             while countDown * countAcross * p.batchCount < wanted {
                 if pieceRows >= 2 * limit.rows && pieceRows > 1 {
@@ -115,6 +119,7 @@ struct MatrixMultiplyLayout {
         while isNarrow && pieces == nil && countDown < 8 && pieceRows >= 192 {
             pieceRows = Self.split(pieceRows, into: 2, multiple: 1)
         }
+        isByRows = p.aColumnStride != 1 && p.m > 1 && !local && !p.gathersB && p.batchCount == 1
         if p.batchCount > 1 && countDown * countAcross == 1 {
             // Those of direct convolutions pack the weights once.
             let longest = isDirect ? 40_000.0 : 10_000
@@ -263,7 +268,7 @@ struct MatrixMultiplyLayout {
         call.integers[Slot.pieceShape] =
             pieceRows | columnsPerPiece << 20 | (columns.lowerBound / (vectors * lanes)) << 40
         let across = (columns.count + columnsPerPiece - 1) / columnsPerPiece
-        call.integers[Slot.pieceCounts] = countDown | across << 24 | together << 48
+        call.integers[Slot.pieceCounts] = countDown | across << 24 | together << 48 | (isByRows && across > 1 ? 1 << 62 : 0)
         call.integers[Slot.flags] =
             flags | vectors << 16 | (isTransposed ? Flags.transposedB : 0) | p.batchCount << 32
         return call

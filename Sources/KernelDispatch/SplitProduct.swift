@@ -20,7 +20,7 @@ extension MatrixMultiplyPlan {
         let weight = problem.k * problem.n * size
         let isSmallBatch =
             problem.m >= 8 && 2 * problem.m <= problem.k && problem.m * problem.n * problem.k >= 2_000_000 && weight >= 128 << 10
-            && weight <= 1 << 20 && problem.n * size < wideRow
+            && weight <= 2 << 20 && problem.n * size < wideRow
         let isStream = problem.m == 1 && weight >= 4 << 20 && problem.bRowStride == problem.n
         guard (2...4).contains(blocks), problem.k % length == 0, problem.batchCount == 1, isSmallBatch || isStream,
             problem.aColumnStride == 1, problem.bColumnStride == 1, problem.cRowStride == problem.n, !problem.gathersB,

@@ -36,7 +36,7 @@ public enum MatrixMultiplySlot {
     @inlinable public static var blockLength: Int { 12 }
     /// Rows of a piece, columns << 20, and the step's first column, counted in tiles, << 40.
     @inlinable public static var pieceShape: Int { 13 }
-    /// Pieces along m, along n << 24, and matrices of the batch in one piece << 48.
+    /// Pieces along m, along n << 24, matrices of the batch in one piece << 48, and whether columns are numbered first << 62.
     @inlinable public static var pieceCounts: Int { 14 }
     /// `MatrixMultiplyFlags`.
     @inlinable public static var flags: Int { 15 }

@@ -3,7 +3,7 @@
 // KernelDispatch takes all decisions, so that little is left to do here for a small product.
 //
 // A piece is a block of rows times a block of columns of one matrix, or several small matrices.
-// Pieces are numbered with the rows first. Whatever the pieces, tiles and packing, an element of
+// Pieces are numbered with the rows first (those of a weight's gradient with the columns first). Whatever the pieces, tiles and packing, an element of
 // C is the FMA chain over each block of k, blocks added in their order: its bits depend on its row
 // of A, its column of B and k's length alone.
 
@@ -127,17 +127,21 @@ extension Product {
         let pieceColumns = shape >> 20 & 0xf_ffff
         let down = counts & 0xff_ffff
         let across = counts >> 24 & 0xff_ffff
-        let together = counts >> 48
+        let together = counts >> 48 & 0x3fff
+        let isByRows = counts >> 62 != 0
         let batchCount = flags.batchCount
         // Pieces below each other are one block where each would pack the same columns anew.
-        let merges = flags.has(MatrixMultiplyFlags.localB) && together == 1 && depth <= blockLength
+        let merges = flags.has(MatrixMultiplyFlags.localB) && together == 1 && depth <= blockLength && !isByRows
         var piece = begin
         while piece < end {
             let group = piece / (down * across)
             let rest = piece - group * down * across
-            let column = firstColumn + rest / down * pieceColumns
-            let row = rest % down * pieceRows
-            let count = merges ? min(end - piece, down - rest % down) : 1
+            let inner = isByRows ? across : down
+            let outer = rest / inner
+            let place = rest - outer * inner
+            let column = firstColumn + (isByRows ? place : outer) * pieceColumns
+            let row = (isByRows ? outer : place) * pieceRows
+            let count = merges ? min(end - piece, down - place) : 1
             let endRow = row + count * pieceRows
             let firstMatrix = group * together
             let lastMatrix = firstMatrix + together < batchCount ? firstMatrix + together : batchCount

@@ -36,7 +36,7 @@ struct UpdateProgram {
         guard watched(program).isEmpty else { return nil }
         program.phase = .update
         append(
-            to: program, run, range: run.range, gradient: gradient(of: run, program), scale: nil,
+            to: program, run, range: run.range, gradient: gradient(of: run, run.range, program), scale: nil,
             flag: program.value(bytes: 4, home: .block(.control, Control.nonFinite)))
         return program
     }
@@ -47,17 +47,24 @@ struct UpdateProgram {
         let scale = choice.clipNorm > 0 ? program.value(bytes: 8, home: .block(.control, Control.gradientScale)) : nil
         program.phase = .check
         program.node = -1
-        let gradients = layout.runs.map { gradient(of: $0, program) }
-        let counts = layout.runs.map { $0.range.count / elementSize }
-        let dense = layout.runs.indices.filter { layout.runs[$0].rowsKernel == nil }
-        appendCheck(
-            to: program, dense.map { (gradients[$0], counts[$0]) }, tables: layout.runs.filter { $0.rowsKernel != nil },
-            watched: watched(program), scale: scale)
-        program.phase = .update
-        for (run, gradient) in zip(layout.runs, gradients) {
-            append(to: program, run, range: run.range, gradient: gradient, scale: scale)
-            appendConstraints(to: program, run)
+        var sections: [(run: Int, range: Range<Int>, gradient: Value)] = []
+        var sources: [(value: Value, elements: Int)] = []
+        for (index, run) in layout.runs.enumerated() {
+            let starts = sectionStarts(run)
+            for (place, start) in starts.enumerated() {
+                let range = start..<(place + 1 < starts.count ? starts[place + 1] : run.range.upperBound)
+                let gradient = gradient(of: run, range, program)
+                sections.append((index, range, gradient))
+                if run.rowsKernel == nil { sources.append((gradient, range.count / elementSize)) }
+            }
         }
+        appendCheck(
+            to: program, sources, tables: layout.runs.filter { $0.rowsKernel != nil }, watched: watched(program), scale: scale)
+        program.phase = .update
+        for section in sections {
+            append(to: program, layout.runs[section.run], range: section.range, gradient: section.gradient, scale: scale)
+        }
+        for run in layout.runs { appendConstraints(to: program, run) }
         if let average = layout.average {
             let count = model.trainableBytes / elementSize
             program.phase = .commit
@@ -66,6 +73,25 @@ struct UpdateProgram {
                 into: program.value(elements: count, home: .block(.optimizer, average)), b: 1, count: count)
         }
         return program
+    }
+
+    /// Elements of a weight that is worth a section of its own.
+    private static let leastSection = 4 * parametersPerPiece
+
+    /// Where the parts of a run begin that are looked at and updated by a call each, in bytes: each large weight begins one,
+    /// so that the halves that two threads take are those that they have computed the gradient of.
+    private func sectionStarts(_ run: UpdateRun) -> [Int] {
+        var starts = [run.range.lowerBound]
+        let group = layout.groups[run.group]
+        if run.rowsKernel != nil || group.isRegularized || layout.accumulated != nil { return starts }
+        var last = starts[0]
+        for index in run.parameters {
+            let parameter = model.parameters[index]
+            if parameter.elementCount < Self.leastSection || parameter.offset - last < Self.leastSection * elementSize { continue }
+            last = parameter.offset
+            starts.append(last)
+        }
+        return starts
     }
 
     /// Takes a batch's gradients into the mean: phase check, then update for the first batch or commit for
@@ -213,10 +239,10 @@ struct UpdateProgram {
 
     // Regularisation: the derivatives of what the loss grows by.
 
-    /// A run's gradients, with the regularisers' added in memory of their own.
-    private func gradient(of run: UpdateRun, _ program: Program) -> Value {
+    /// A section's gradients, with the regularisers' added in memory of their own.
+    private func gradient(of run: UpdateRun, _ section: Range<Int>, _ program: Program) -> Value {
         let group = layout.groups[run.group]
-        let plain = source(run.range, program).value
+        let plain = source(section, program).value
         guard group.isRegularized else { return plain }
         let sum = program.value(bytes: run.range.count)
         for index in run.parameters {
