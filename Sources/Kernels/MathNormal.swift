@@ -1,7 +1,9 @@
 // The normal distribution function and what gelu makes of it. float32: one polynomial each, since these are wanted to
 // within rounding of 1, also where they are nearly 0; an error function and an exponential would take three times as long.
 // Coefficients: Tests/Oracle/math_coefficients.py; the polynomials are off by at most 0.1 ulp of 1.
+// Without FMA each step of such a polynomial rounds twice: the baseline goes the long way, as float64 does.
 
+#if !BASELINE
 extension FloatVector {
     /// Phi(x). Beyond 5.5 it rounds to 0 or 1.
     @_transparent static func normalDistribution(_ x: Self) -> Self {
@@ -53,18 +55,31 @@ extension FloatVector {
         all(0.5) + choose(magnitude(x) .>= all(end), sign(all(0.5), from: x), odd)
     }
 }
+#endif
 
-extension DoubleVector {
-    @_transparent static func normalDistribution(_ x: Self) -> Self {
+extension KernelMath {
+    @_transparent static func normalByError(_ x: Self) -> Self {
         fma(all(0.5), erf(x * all(0x1.6a09e667f3bcdp-1)), all(0.5))
     }
 
-    @_transparent static func geluSlope(_ x: Self) -> Self {
+    @_transparent static func slopeByError(_ x: Self) -> Self {
         // 1/sqrt(2 pi). Subnormal densities, which take a CPU ten times as long, are left out.
         let near = atMost(atLeast(x, all(-40)), all(40))
         let exponent = all(-0.5) * near * near
         let lowest = all(exponentialSubnormal + 1)
         let density = all(0x1.9884533d43651p-2) * expOfModerate(atLeast(exponent, lowest))
-        return fma(near, choose(exponent .< lowest, zero, density), normalDistribution(x))
+        return fma(near, choose(exponent .< lowest, zero, density), normalByError(x))
     }
 }
+
+extension DoubleVector {
+    @_transparent static func normalDistribution(_ x: Self) -> Self { normalByError(x) }
+    @_transparent static func geluSlope(_ x: Self) -> Self { slopeByError(x) }
+}
+
+#if BASELINE
+extension FloatVector {
+    @_transparent static func normalDistribution(_ x: Self) -> Self { normalByError(x) }
+    @_transparent static func geluSlope(_ x: Self) -> Self { slopeByError(x) }
+}
+#endif
