@@ -71,7 +71,8 @@ let coreSmall: [SwiftSetting] = core + (isQuick ? [] : [.unsafeFlags(["-Osize"])
 // only the C library from 2.36 on can read them.
 let smallest = Context.environment["CHAINRULE_RUNTIME"].map { folder in
     [
-        "\(folder)/Swift.o", "-L\(folder)", "-Xlinker", "\(Context.packageDirectory)/Sources/ChainruleABI/sections.ld", "-Xlinker", "--no-eh-frame-hdr",
+        "\(folder)/Swift.o", "-L\(folder)", "-Xlinker", "\(Context.packageDirectory)/Sources/ChainruleABI/sections.ld",
+        "-Xlinker", "--no-eh-frame-hdr",
     ] + (Context.environment["CHAINRULE_PACKED"] == nil ? [] : ["-Xlinker", "-z", "-Xlinker", "pack-relative-relocs"])
 }
 

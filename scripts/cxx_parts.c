@@ -18,16 +18,16 @@ void *_ZnwmSt11align_val_t(size_t bytes, size_t alignment) {
   return memory;
 }
 void _ZdlPv(void *memory) { free(memory); }
-void _ZdlPvm(void *memory, size_t bytes) { free(bytes ? memory : memory); }
-void _ZdlPvmSt11align_val_t(void *memory, size_t bytes, size_t alignment) { free(bytes | alignment ? memory : memory); }
+void _ZdlPvm(void *memory, size_t bytes) { (void)bytes, free(memory); }
+void _ZdlPvmSt11align_val_t(void *memory, size_t bytes, size_t alignment) { (void)bytes, (void)alignment, free(memory); }
 
 /* std::__throw_...: nothing can be thrown where there are no tables to unwind with. */
 void _ZSt17__throw_bad_allocv(void) { abort(); }
 void _ZSt28__throw_bad_array_new_lengthv(void) { abort(); }
 void _ZSt25__throw_bad_function_callv(void) { abort(); }
-void _ZSt19__throw_logic_errorPKc(const char *what) { abort(); }
-void _ZSt20__throw_length_errorPKc(const char *what) { abort(); }
-void _ZSt24__throw_out_of_range_fmtPKcz(const char *what, ...) { abort(); }
+void _ZSt19__throw_logic_errorPKc(const char *what) { (void)what, abort(); }
+void _ZSt20__throw_length_errorPKc(const char *what) { (void)what, abort(); }
+void _ZSt24__throw_out_of_range_fmtPKcz(const char *what, ...) { (void)what, abort(); }
 
 /* Static variables of functions: a guard's first byte says that the variable is there, its second that a thread makes it. */
 int __cxa_guard_acquire(uint8_t *guard) {
@@ -49,7 +49,8 @@ void __cxa_guard_release(uint8_t *guard) {
 /* Names in a message about a trap, and the trace of calls behind it. */
 char *__cxa_demangle(const char *name, char *buffer, size_t *length, int *status) {
   if (status) *status = -2; /* not a name */
-  return name == buffer && length ? buffer : NULL;
+  (void)name, (void)buffer, (void)length;
+  return NULL;
 }
-int _Unwind_Backtrace(void *visit, void *argument) { return visit == argument ? 0 : 5; /* the end of the stack */ }
-uintptr_t _Unwind_GetIP(void *context) { return context == NULL; }
+int _Unwind_Backtrace(void *visit, void *argument) { return (void)visit, (void)argument, 5; /* the end of the stack */ }
+uintptr_t _Unwind_GetIP(void *context) { return (void)context, 0; }

@@ -19,6 +19,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 
 
 def load_gemm(peers):
@@ -77,14 +78,17 @@ class Library:
     def __init__(self, args, lib, cpus, environment):
         command = [sys.executable, __file__, "--peers", str(args.peers.resolve()), "--sizes", args.sizes]
         command += ["--layers"] * args.layers + ["--worker", lib, ",".join(map(str, cpus))]
+        # A file: nobody reads a pipe meanwhile, and one that is full would stop the process.
+        self.errors = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors, text=True)
         self.answer()
 
     def answer(self):
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(self.process.stderr.read()[-300:])
+            self.errors.seek(0)
+            raise RuntimeError(self.errors.read()[-300:])
         self.process.send_signal(signal.SIGSTOP)
         return json.loads(line)
 
@@ -128,7 +132,8 @@ def table(args, gemm, threads):
         peak = max([peak] + [x["best"] for x in found if x["threads"] == threads])
         for index, rate in enumerate(rates):
             order = list(libraries)
-            for lib in order[turn % len(order) :] + order[: turn % len(order)]:
+            first = turn % max(1, len(order))
+            for lib in order[first:] + order[:first]:
                 value = attempt(lib, lambda lib=lib, index=index: libraries[lib].measure(index))
                 if value:
                     rate.setdefault(lib, []).append(value)

@@ -87,14 +87,16 @@ public final class Executor: @unchecked Sendable {
 
     @inline(__always)
     public func run(_ plan: Plan, _ phase: Phase) {
-        plan.run(phase, scratch: scratchAddress, scratchCount: plan.needsScratch ? scratchCount : Team.maximumThreads)
+        plan.run(phase, scratch: scratchAddress, scratchCount: threads(for: plan))
     }
+
+    /// How many threads have the workspace that a plan needs.
+    @inline(__always)
+    private func threads(for plan: Plan) -> Int { plan.needsScratch ? scratchCount : Team.maximumThreads }
 
     /// Computes again what a plan keeps of parameters that were written since.
     func refresh(_ entry: PredictionPlan) {
-        model.keptResults.refresh(
-            entry.kept, model.lock.writes, scratch: scratchAddress,
-            scratchCount: entry.plan.needsScratch ? scratchCount : Team.maximumThreads)
+        model.keptResults.refresh(entry.kept, model.lock.writes, scratch: scratchAddress, scratchCount: threads(for: entry.plan))
     }
 
     /// Runs the forward pass; an index out of range is an error.
@@ -107,7 +109,7 @@ public final class Executor: @unchecked Sendable {
     public func runForward(
         _ plan: Plan, recalling: Bool = false, repeating: Bool = false, through: Phase = .forward
     ) throws(ChainruleError) -> Bool {
-        let scratchCount = plan.needsScratch ? scratchCount : Team.maximumThreads
+        let scratchCount = threads(for: plan)
         let isChecked = plan.checksIndices || plan.hasCustomWork
         let last = isChecked ? .forward : through
         if recalling {

@@ -16,19 +16,16 @@ final class KeptResult: @unchecked Sendable {
     private let call: UnsafeMutablePointer<KernelCall>
     private let kernel: Kernel
     private let pieces: Int
-    /// What the call reads lives as long as it does.
-    private let sources: [KeptResult]
+    /// The owner of the tables that the call reads. Other results that it reads are in the same plans' lists, before it.
     private let program: Program
     /// The model's count of writes that it was computed after.
     private var version: UInt64?
 
     fileprivate init(
-        _ name: KernelName, _ operation: Operation, _ program: Program, key: [Int], storage: Storage, _ prepared: KernelCall,
-        sources: [KeptResult]
+        _ name: KernelName, _ operation: Operation, _ program: Program, key: [Int], storage: Storage, _ prepared: KernelCall
     ) {
         self.key = key
         self.storage = storage
-        self.sources = sources
         self.program = program
         kernel = KernelSet.current[name]
         pieces = operation.pieces
@@ -60,7 +57,6 @@ final class KeptResults: @unchecked Sendable {
         var key = [name.rawValue, operation.pieces, call.isDouble ? 1 : 0]
         for index in 0..<16 { key.append(call.integers[index]) }
         for index in 0..<8 { key.append(Int(bitPattern: UInt(call.scalars[index].bitPattern))) }
-        var sources: [KeptResult] = []
         var written: (slot: Int, bytes: Int)?
         for operand in operation.operands {
             let description = program.values[program.root(operand.value).index]
@@ -77,7 +73,6 @@ final class KeptResults: @unchecked Sendable {
                 let source = earlier[number]
                 key.append(Int(bitPattern: source.storage.pointer))
                 call.pointers[operand.slot] = source.storage.pointer + operand.byteOffset
-                sources.append(source)
             default: written = (operand.slot, description.byteCount)
             }
         }
@@ -88,7 +83,7 @@ final class KeptResults: @unchecked Sendable {
         for weak in known { if let result = weak.result, result.key == key { return result } }
         guard let storage = try? Storage(byteCount: written.bytes, what: "what is made of parameters", isZeroed: false) else { return nil }
         call.pointers[written.slot] = storage.pointer
-        let made = KeptResult(name, operation, program, key: key, storage: storage, call, sources: sources)
+        let made = KeptResult(name, operation, program, key: key, storage: storage, call)
         known.append(Weak(result: made))
         return made
     }

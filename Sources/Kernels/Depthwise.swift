@@ -200,16 +200,14 @@ private func depthwiseWeights<V: KernelMath>(
                     let place = result + (output * g.taps + t)
                     let n = min(5, g.taps - t)
                     let adds = sample != firstSample
+                    t += 5
                     #if AVX512
                     if count == 3 {
                         taps.threeSums(g, plane, dy, place, n, adds)
-                    } else {
-                        taps.sums(g, plane, dy, place, n, adds)
+                        continue
                     }
-                    #else
-                    taps.sums(g, plane, dy, place, n, adds)
                     #endif
-                    t += 5
+                    taps.sums(g, plane, dy, place, n, adds)
                 }
                 output += count
             }

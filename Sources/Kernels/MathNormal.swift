@@ -58,28 +58,16 @@ extension FloatVector {
 #endif
 
 extension KernelMath {
-    @_transparent static func normalByError(_ x: Self) -> Self {
+    @_transparent static func normalDistribution(_ x: Self) -> Self {
         fma(all(0.5), erf(x * all(0x1.6a09e667f3bcdp-1)), all(0.5))
     }
 
-    @_transparent static func slopeByError(_ x: Self) -> Self {
+    @_transparent static func geluSlope(_ x: Self) -> Self {
         // 1/sqrt(2 pi). Subnormal densities, which take a CPU ten times as long, are left out.
         let near = atMost(atLeast(x, all(-40)), all(40))
         let exponent = all(-0.5) * near * near
         let lowest = all(exponentialSubnormal + 1)
         let density = all(0x1.9884533d43651p-2) * expOfModerate(atLeast(exponent, lowest))
-        return fma(near, choose(exponent .< lowest, zero, density), normalByError(x))
+        return fma(near, choose(exponent .< lowest, zero, density), normalDistribution(x))
     }
 }
-
-extension DoubleVector {
-    @_transparent static func normalDistribution(_ x: Self) -> Self { normalByError(x) }
-    @_transparent static func geluSlope(_ x: Self) -> Self { slopeByError(x) }
-}
-
-#if BASELINE
-extension FloatVector {
-    @_transparent static func normalDistribution(_ x: Self) -> Self { normalByError(x) }
-    @_transparent static func geluSlope(_ x: Self) -> Self { slopeByError(x) }
-}
-#endif

@@ -71,12 +71,7 @@ extension Program {
         many.roundsOperands = problem.roundsOperands
         guard let packing = MatrixMultiplyPlan.packing(many) else { return nil }
         let packed = value(bytes: packing.bytes)
-        let operands = packing.step.operandSlots.map { role, slot in
-            role == .workspace ? Operand(slot, packed, .write) : Operand(slot, b.value, .read)
-        }
-        let step = Operation(
-            .kernel(packing.step.kernel, packing.step.call), operands, pieces: packing.step.pieces, cost: packing.step.cost)
-        return keep(step, [:]) ? packed : nil
+        return keep(Operation(packing.step, packs: b.value, into: packed), [:]) ? packed : nil
     }
 
     /// The plan of a product whose operand, an array of the caller, is turned round by a first step of its own.
@@ -144,6 +139,16 @@ extension Program {
         let recalls = lowered.prefix { $0.phase == .recall }.count
         lowered.insert(contentsOf: onInputs, at: recalls)
         operations = lowered
+    }
+}
+
+extension Operation {
+    /// The step that packs a product's second matrix.
+    init(_ step: MatrixMultiplyPlan.Step, packs matrix: Value, into packed: Value) {
+        let operands = step.operandSlots.map { role, slot in
+            role == .workspace ? Operand(slot, packed, .write) : Operand(slot, matrix, .read)
+        }
+        self.init(.kernel(step.kernel, step.call), operands, pieces: step.pieces, cost: step.cost)
     }
 }
 

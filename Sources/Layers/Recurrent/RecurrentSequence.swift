@@ -240,12 +240,7 @@ struct RecurrentSequence {
     private func ready(_ emit: Emitter, _ weight: Value, _ product: RepeatedProduct) -> Value {
         guard let packing = product.packing else { return weight }
         let packed = emit.program.value(bytes: packing.bytes)
-        emit.program.append(
-            Operation(
-                .kernel(packing.step.kernel, packing.step.call),
-                packing.step.operandSlots.map { role, slot in
-                    role == .workspace ? Operand(slot, packed, .write) : Operand(slot, weight, .read)
-                }, pieces: packing.step.pieces, cost: packing.step.cost))
+        emit.program.append(Operation(packing.step, packs: weight, into: packed))
         return packed
     }
 }
